@@ -1,0 +1,113 @@
+/**
+ * The one boundary between the page and an inference worker. Free of any engine's own types, so that a
+ * second engine can stand behind it.
+ *
+ *   page  --load(package, options)-->  worker      progress events flow back through a proxied callback
+ *   page  --generate(request)------->  worker      text deltas flow back, then one outcome
+ *   page  --interrupt(id)----------->  worker      honoured during prefill and between decode steps
+ *
+ * The worker owns the GPU device, the weights and the KV cache. The page owns every text: a worker that dies
+ * takes nothing with it that cannot be recomputed. Failures cross as CodedError values, never as exceptions.
+ */
+import type { ChatTurn, PackageId, SamplingSettings, GenerationStats } from '../../shared/types.ts';
+import type { Result } from '../../shared/errors.ts';
+
+export interface AdapterReport {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly description: string;
+  /** A software adapter (SwiftShader, WARP): works, slowly. */
+  readonly isFallback: boolean;
+  readonly features: readonly string[];
+  /** Bytes and counts, by WebGPU limit name. */
+  readonly limits: Readonly<Record<string, number>>;
+}
+
+export interface DeviceReport {
+  readonly userAgent: string;
+  readonly hasWebGpu: boolean;
+  readonly isSecureContext: boolean;
+  readonly adapter: AdapterReport | null;
+  /** Logical processors. */
+  readonly hardwareConcurrency: number;
+  /** GiB as the browser rounds it; null where it does not tell. */
+  readonly deviceMemoryGiB: number | null;
+}
+
+export interface PackageLocation {
+  readonly id: PackageId;
+  /** Absolute same-origin URL of the package's folder, ending in '/'. */
+  readonly baseUrl: string;
+}
+
+export interface LoadOptions {
+  /** Tokens; at most the package's own. Absent: the package's own. */
+  readonly contextWindowSize?: number;
+}
+
+export type LoadStage = 'manifest' | 'files' | 'weights' | 'shaders' | 'ready';
+
+export interface LoadProgress {
+  readonly stage: LoadStage;
+  /** Of this stage, 0 to 1; null when it cannot be told. */
+  readonly fraction: number | null;
+  readonly bytesDone: number;
+  readonly bytesTotal: number;
+  /** Bytes per second over the last seconds; null until known. */
+  readonly bytesPerSecond: number | null;
+  readonly secondsLeft: number | null;
+}
+
+export interface LoadedModel {
+  readonly id: PackageId;
+  readonly title: { readonly zh: string; readonly en: string };
+  readonly contextWindowSize: number;
+  /** Which of the manifest's libraries runs. */
+  readonly library: string;
+  readonly engine: 'web-llm';
+}
+
+export interface GenerateRequest {
+  readonly id: string;
+  /** An optional system turn first, then user and assistant turns in order; the last is the user's, or an
+   * assistant's partial answer to be continued. */
+  readonly turns: readonly ChatTurn[];
+  readonly sampling: SamplingSettings;
+  /** JSON Schema the answer must match. */
+  readonly responseSchema?: object;
+}
+
+export type GenerateEvent =
+  | { readonly type: 'started'; readonly promptTokens: number; readonly droppedTurns: number }
+  | { readonly type: 'text'; readonly delta: string };
+
+export interface GenerateOutcome {
+  readonly finishReason: 'stop' | 'length' | 'context' | 'stopped';
+  readonly stats: GenerationStats;
+  /** Oldest turns left out so that the rest fits the context window. */
+  readonly droppedTurns: number;
+  /** Tokens in the KV cache after this answer. */
+  readonly contextTokens: number;
+}
+
+export interface EngineApi {
+  /** What this device offers; never throws, asks for no device. */
+  report(): Promise<DeviceReport>;
+  /** Loads and verifies a package; a load while one runs cancels the first. */
+  load(
+    location: PackageLocation,
+    options: LoadOptions,
+    onProgress: (progress: LoadProgress) => void,
+  ): Promise<Result<LoadedModel>>;
+  /** Streams one answer. Only one runs at a time: 'engine-busy' otherwise. */
+  generate(
+    request: GenerateRequest,
+    onEvent: (event: GenerateEvent) => void,
+  ): Promise<Result<GenerateOutcome>>;
+  /** Ends the generation of that id at the next step, before the first token too; no-op if it is over. */
+  interrupt(generationId: string): Promise<void>;
+  /** Frees the device; also cancels a load. */
+  unload(): Promise<void>;
+  /** Answers at once if the worker's event loop turns; the client's watchdog calls it. */
+  ping(): Promise<void>;
+}
