@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vite';
+import { VitePWA } from 'vite-plugin-pwa';
+
+const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+export default defineConfig({
+  base: './',
+  define: { __HYPNOS_VERSION__: JSON.stringify(version) },
+  plugins: [
+    react(),
+    VitePWA({
+      strategies: 'injectManifest',
+      srcDir: 'src/sw',
+      filename: 'sw.ts',
+      injectRegister: false, // src/app registers it: Trusted Types want the URL through our policy
+      injectManifest: {
+        globPatterns: ['**/*.{js,css,html,svg,png,woff2,wasm,webmanifest}'],
+        globIgnores: ['models/**', 'screenshots/**', '**/KaTeX_*.{ttf,woff}'],
+        maximumFileSizeToCacheInBytes: 16 * 2 ** 20, // the engine's chunk is 6.8 MB
+      },
+      manifest: {
+        id: './',
+        name: 'Hypnos 麻醉学语言模型',
+        short_name: 'Hypnos',
+        description: '在浏览器里离线运行的中文麻醉学语言模型；内容由 AI 生成，不能代替临床判断。',
+        lang: 'zh-CN',
+        start_url: './',
+        scope: './',
+        display: 'standalone',
+        background_color: '#f6f7f6',
+        theme_color: '#0b6e67',
+        categories: ['medical', 'education'],
+        icons: [
+          { src: 'icons/icon-192.png', sizes: '192x192', type: 'image/png' },
+          { src: 'icons/icon-512.png', sizes: '512x512', type: 'image/png' },
+          { src: 'icons/maskable-512.png', sizes: '512x512', type: 'image/png', purpose: 'maskable' },
+          { src: 'icons/icon.svg', sizes: 'any', type: 'image/svg+xml' },
+        ],
+        shortcuts: [
+          { name: '新对话', url: './#/', icons: [{ src: 'icons/icon-192.png', sizes: '192x192' }] },
+          { name: '模型', url: './#/models', icons: [{ src: 'icons/icon-192.png', sizes: '192x192' }] },
+        ],
+      },
+    }),
+  ],
+  worker: { format: 'es' },
+  build: {
+    target: 'es2023',
+    assetsInlineLimit: 0, // data: URLs are not in the CSP for fonts and scripts
+    chunkSizeWarningLimit: 8000,
+  },
+});
