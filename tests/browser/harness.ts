@@ -88,7 +88,7 @@ export interface BrowserOptions {
 
 export async function launchBrowser(options: BrowserOptions = {}): Promise<Browser> {
   const profile = options.profile ?? (await mkdtemp(path.join(os.tmpdir(), 'hypnos-profile-')));
-  const args = [...CHROMIUM_ARGUMENTS, `--hypnos-profile=${profile}`, ...(options.args ?? [])];
+  const args = [...CHROMIUM_ARGUMENTS, ...(options.args ?? [])];
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: requireChromium(),
     args: options.webgpu === false ? args.filter((argument) => !/webgpu|swiftshader/.test(argument)) : args,
