@@ -52,7 +52,7 @@ export default typescript.config(
     settings: {
       'import/resolver': {
         typescript: {
-          project: ['tsconfig.page.json', 'tsconfig.worker.json'],
+          project: ['tsconfig.json', 'tsconfig.worker.json'],
           noWarnOnMultipleProjects: true,
         },
       },

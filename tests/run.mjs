@@ -35,7 +35,9 @@ function check(name, status) {
 
 function lint() {
   return [
-    check('types', nodeTool('typescript/bin/tsc', ['--build'])),
+    ...['tsconfig.json', 'tsconfig.worker.json', 'tsconfig.node.json'].map((project) =>
+      check(`types of ${project}`, nodeTool('typescript/bin/tsc', ['-p', project])),
+    ),
     check('eslint', nodeTool('eslint/bin/eslint.js', ['.', '--max-warnings', '0'])),
     check('prettier', nodeTool('prettier/bin/prettier.cjs', ['--check', '--log-level', 'warn', '.'])),
   ];
