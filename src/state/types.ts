@@ -9,7 +9,17 @@ import type { StoreApi } from 'zustand/vanilla';
 import type { EngineState } from '../engine/client/types.ts';
 import type { DeviceReport } from '../engine/shared/api.ts';
 import type { CodedError } from '../shared/errors.ts';
-import type { Conversation, ConversationId, Message, MessageId, PackageId, SamplingSettings } from '../shared/types.ts';
+import type { HistoryStatus, ImportReport, SearchHit } from '../history/types.ts';
+import type {
+  Conversation,
+  ConversationId,
+  Message,
+  MessageId,
+  PackageId,
+  SamplingSettings,
+} from '../shared/types.ts';
+
+export type { HistoryStatus, ImportReport, SearchHit } from '../history/types.ts';
 
 /** One message on the branch on screen, with what its branch switcher needs. */
 export interface ThreadItem {
@@ -18,14 +28,32 @@ export interface ThreadItem {
   readonly siblings: readonly MessageId[];
 }
 
+/** The answer being written by this tab, when it is in the conversation on screen. */
+export interface Streaming {
+  readonly messageId: MessageId;
+  /** All of it so far; grows at most once per animation frame. */
+  readonly text: string;
+  /** True from the question to the first token: loading the model, waiting its turn, reading the prompt. */
+  readonly waitingForFirstToken: boolean;
+}
+
 export interface ChatState {
   readonly conversationId: ConversationId | null;
   readonly conversation: Conversation | null;
-  /** Root to active leaf. */
+  /** Root to active leaf; texts of unsaved or streaming messages are already laid over. */
   readonly thread: readonly ThreadItem[];
-  /** The answer being written by this tab. */
-  readonly streaming: { readonly messageId: MessageId; readonly text: string; readonly waitingForFirstToken: boolean } | null;
-  /** Tokens in the context window, as of the last answer; null until known. */
+  /** False until the conversation's messages have been read. */
+  readonly loaded: boolean;
+  /** An id that is not (or no longer) in the history was opened. */
+  readonly missing: boolean;
+  readonly streaming: Streaming | null;
+  /** The conversation whose answer this tab is writing, on screen or not. */
+  readonly answering: ConversationId | null;
+  /** The composer's text: set by setDraft, emptied by a successful send, restored on open. */
+  readonly draft: string;
+  /** Finished answers that could not be stored (quota): shown, kept in memory and tried again. */
+  readonly unsaved: ReadonlySet<MessageId>;
+  /** Tokens in the context window, as of the last answer on the branch; null until known. */
   readonly contextTokens: number | null;
   /** The last action's failure, shown until dismissed. */
   readonly error: CodedError | null;
@@ -34,8 +62,13 @@ export interface ChatState {
 export interface ChatActions {
   /** null: a fresh, unsaved conversation. */
   open(id: ConversationId | null): Promise<void>;
-  /** Sends the text; the conversation is created if there is none. Resolves when the question is durable. */
-  send(text: string): Promise<void>;
+  /**
+   * Sends the text; the conversation is created if there is none. Resolves true when the question is durable, false
+   * when it was not accepted (blank; or `error` says why, and the draft keeps the text): 'engine-busy' with
+   * detail.holder 'this-tab' (an answer is being written in this conversation) or 'another-tab' (that tab has been
+   * asked to give the engine up), or a storage code.
+   */
+  send(text: string): Promise<boolean>;
   stop(): void;
   /** A new sibling answer to the same question. */
   regenerate(answerId: MessageId): Promise<void>;
@@ -57,13 +90,28 @@ export interface HistoryState {
   readonly loaded: boolean;
   /** The conversation whose deletion can still be undone. */
   readonly undo: { readonly id: ConversationId; readonly title: string } | null;
+  readonly status: HistoryStatus;
+  readonly error: CodedError | null;
 }
 export interface HistoryActions {
   rename(id: ConversationId, title: string): Promise<void>;
   setPinned(id: ConversationId, pinned: boolean): Promise<void>;
   remove(id: ConversationId): Promise<void>;
   undoRemove(): Promise<void>;
+  /** Lets go of the undo and removes for good. Happens by itself after UNDO_MS. */
+  dismissUndo(): Promise<void>;
+  search(query: string): Promise<readonly SearchHit[]>;
+  /** All conversations when no ids are given. */
+  exportJson(ids?: readonly ConversationId[]): Promise<Blob>;
+  exportMarkdown(ids?: readonly ConversationId[]): Promise<Blob>;
+  /** Rejects with HypnosError ('import-*', 'storage-quota-exceeded'); then nothing was written. */
+  importJson(file: Blob): Promise<ImportReport>;
+  /** Stops what is being written, then deletes the whole history here and in every tab. */
+  eraseEverything(): Promise<void>;
+  dismissError(): void;
 }
+/** How long a deletion can be undone, milliseconds. */
+export const UNDO_MS = 10_000;
 export type HistoryStore = StoreApi<HistoryState & HistoryActions>;
 
 /** A package served with the page, as its manifest tells it. */
