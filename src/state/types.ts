@@ -8,6 +8,7 @@
 import type { StoreApi } from 'zustand/vanilla';
 import type { EngineState } from '../engine/client/types.ts';
 import type { DeviceReport } from '../engine/shared/api.ts';
+import type { ImportReport, SearchHit } from '../history/types.ts';
 import type { CodedError } from '../shared/errors.ts';
 import type { HistoryStatus, ImportReport, SearchHit } from '../history/types.ts';
 import type {
@@ -112,6 +113,8 @@ export interface HistoryActions {
 }
 /** How long a deletion can be undone, milliseconds. */
 export const UNDO_MS = 10_000;
+/** What the actions answer; named here because ui knows only state. */
+export type { ImportReport, SearchHit } from '../history/types.ts';
 export type HistoryStore = StoreApi<HistoryState & HistoryActions>;
 
 /** A package served with the page, as its manifest tells it. */
@@ -154,6 +157,8 @@ export interface ModelActions {
   /** Asks the other tab to give up the engine. */
   requestLease(): void;
 }
+export type { EngineState } from '../engine/client/types.ts';
+export type { AdapterReport, DeviceReport, LoadProgress, LoadStage } from '../engine/shared/api.ts';
 export type ModelStore = StoreApi<ModelState & ModelActions>;
 
 export type Theme = 'system' | 'light' | 'dark';
