@@ -8,7 +8,6 @@
 import type { StoreApi } from 'zustand/vanilla';
 import type { EngineState } from '../engine/client/types.ts';
 import type { DeviceReport } from '../engine/shared/api.ts';
-import type { ImportReport, SearchHit } from '../history/types.ts';
 import type { CodedError } from '../shared/errors.ts';
 import type { HistoryStatus, ImportReport, SearchHit } from '../history/types.ts';
 import type {
@@ -113,8 +112,6 @@ export interface HistoryActions {
 }
 /** How long a deletion can be undone, milliseconds. */
 export const UNDO_MS = 10_000;
-/** What the actions answer; named here because ui knows only state. */
-export type { ImportReport, SearchHit } from '../history/types.ts';
 export type HistoryStore = StoreApi<HistoryState & HistoryActions>;
 
 /** A package served with the page, as its manifest tells it. */
