@@ -1,0 +1,98 @@
+"""Turn the authored blocks under convert/data/source into the JSONL files beside it.
+
+    python convert/data/tools/build.py          write anaesthesia/, general/ and passages/
+    python convert/data/tools/build.py --check  only lint; exit 1 on any complaint
+
+Source blocks, one file per category, append only (ids follow the order):
+
+    @form
+    first wording|second wording|third wording
+    answer, one or more lines
+
+Passages:
+
+    @title
+    text, one or more lines
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+DATA = Path(__file__).resolve().parent.parent
+PROVENANCE = "llm-written, not clinically reviewed"
+FORMS = {
+    "short", "explain", "compare", "crisis", "case", "table",
+    "need_more_info", "refusal", "dont", "false_premise", "dose",
+}
+PREFIX = {"anaesthesia": "ane", "general": "gen", "passages": "psg"}
+
+
+def blocks(path):
+    """Yield (line number, header, body lines) for each @block of a source file."""
+    header, start, body = None, 0, []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if line.startswith("@"):
+            if header is not None:
+                yield start, header, body
+            header, start, body = line[1:].strip(), number, []
+        elif header is not None:
+            body.append(line.rstrip())
+    if header is not None:
+        yield start, header, body
+
+
+def main():
+    check_only = "--check" in sys.argv[1:]
+    complaints, counts, asked, written = [], {}, {}, {}
+
+    for group in ("anaesthesia", "general", "passages"):
+        for path in sorted((DATA / "source" / group).glob("*.txt")):
+            category, rows = path.stem, []
+            for line, header, body in blocks(path):
+                where = f"{group}/{path.name}:{line}"
+                if group == "passages":
+                    text = "\n".join(body).strip()
+                    if not 100 <= len(text) <= 450:
+                        complaints.append(f"{where}: passage of {len(text)} characters")
+                    rows.append({"title": header, "text": text})
+                    continue
+                questions = [q.strip() for q in (body[0] if body else "").split("|") if q.strip()]
+                output = "\n".join(body[1:]).strip()
+                if header not in FORMS:
+                    complaints.append(f"{where}: unknown form {header!r}")
+                if not questions or not output:
+                    complaints.append(f"{where}: empty question or answer")
+                if len(output) > 420 or len(output) < 8:
+                    complaints.append(f"{where}: answer of {len(output)} characters")
+                if not re.search(r"[。！？|）)]$", output) and not re.match(r"(- |\d+\. )", output.splitlines()[-1] if output else ""):
+                    complaints.append(f"{where}: answer does not end cleanly: …{output[-12:]}")
+                for question in questions:
+                    if question in asked:
+                        complaints.append(f"{where}: question already asked at {asked[question]}: {question}")
+                        continue
+                    asked[question] = where
+                    rows.append({"form": header, "instruction": question, "output": output})
+            written[(group, category)] = [
+                {"id": f"{PREFIX[group]}-{category}-{n:04d}", "category": category, **row, "provenance": PROVENANCE}
+                for n, row in enumerate(rows, 1)
+            ]
+            counts[f"{group}/{category}"] = len(rows)
+
+    if not check_only:
+        for (group, category), rows in written.items():
+            out = DATA / group / f"{category}.jsonl"
+            out.parent.mkdir(parents=True, exist_ok=True)
+            out.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), encoding="utf-8")
+    for name, count in counts.items():
+        print(f"{count:6d}  {name}")
+    for group in PREFIX:
+        print(f"{sum(c for n, c in counts.items() if n.startswith(group + '/')):6d}  {group} in all")
+    for complaint in complaints:
+        print("complaint:", complaint, file=sys.stderr)
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
