@@ -1,0 +1,18 @@
+/** Components that every screen shares. */
+export { Banner } from './Banner.tsx';
+export { Button, IconButton } from './Button.tsx';
+export { Dialog } from './Dialog.tsx';
+export { ErrorNotice } from './ErrorNotice.tsx';
+export { Field, TextArea, TextField } from './Field.tsx';
+export { Kbd } from './Kbd.tsx';
+export { Menu } from './Menu.tsx';
+export type { MenuEntry } from './Menu.tsx';
+export { Pill } from './Pill.tsx';
+export { ProgressBar } from './ProgressBar.tsx';
+export { ScreenHeader } from './ScreenHeader.tsx';
+export { Select } from './Select.tsx';
+export { Slider } from './Slider.tsx';
+export { Switch } from './Switch.tsx';
+export { toast } from './Toast.tsx';
+export { Tooltip } from './Tooltip.tsx';
+export { cx } from './cx.ts';
