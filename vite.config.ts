@@ -1,10 +1,32 @@
 import { readFileSync } from 'node:fs';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
+import type { Plugin } from 'vite';
 import { VitePWA } from 'vite-plugin-pwa';
+import securityHeaders from './src/shared/security-headers.json' with { type: 'json' };
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as {
   version: string;
+};
+
+/**
+ * The policy once more inside the page, for servers that send no headers and before the service worker does. Builds only:
+ * the development server needs inline scripts.
+ */
+const policyInPage: Plugin = {
+  name: 'hypnos-policy-in-page',
+  apply: 'build',
+  transformIndexHtml: () => [
+    {
+      tag: 'meta',
+      injectTo: 'head-prepend',
+      attrs: {
+        'http-equiv': 'Content-Security-Policy',
+        // A policy in a <meta> may not speak of frame-ancestors.
+        content: securityHeaders['Content-Security-Policy'].replace("frame-ancestors 'none'; ", ''),
+      },
+    },
+  ],
 };
 
 export default defineConfig({
@@ -12,6 +34,7 @@ export default defineConfig({
   define: { __HYPNOS_VERSION__: JSON.stringify(version) },
   plugins: [
     react(),
+    policyInPage,
     VitePWA({
       strategies: 'injectManifest',
       srcDir: 'src/sw',

@@ -37,7 +37,11 @@ function withSecurityHeaders(response: Response): Response {
 async function packageFile(request: Request): Promise<Response> {
   const kept = await caches.open(PACKAGE_CACHE);
   const isIndex = new URL(request.url).pathname === `${modelsPath}index.json`;
-  if (!isIndex) return (await kept.match(request.url, { ignoreVary: true })) ?? fetch(request);
+  if (!isIndex) {
+    // 'reload' is how a reader asks past every cache for a file whose hash did not fit.
+    const file = request.cache === 'reload' ? undefined : await kept.match(request.url, { ignoreVary: true });
+    return file ?? fetch(request);
+  }
   // The index is the one file that changes under its name: fresh when there is a network, as kept when there is none.
   try {
     const fresh = await fetch(request);
