@@ -10,6 +10,7 @@
  * Every write is one transaction. Every rejection is a HypnosError: 'storage-quota-exceeded' (nothing of that write
  * is stored, everything before it is kept), 'history-newer-version', 'storage-unavailable', or an import's own codes.
  */
+import type { HypnosError } from '../shared/errors.ts';
 import type { Conversation, ConversationId, Message, MessageId, Timestamp } from '../shared/types.ts';
 
 /** What a conversation may be given at birth. */
@@ -67,13 +68,13 @@ export interface HistoryRepository {
   /** Newest first, pinned before others; deleted ones left out. Live in every tab. */
   watchConversations(
     listener: (list: readonly Conversation[]) => void,
-    onError?: (error: unknown) => void,
+    onError: (error: HypnosError) => void,
   ): () => void;
   /** All messages of all branches of one conversation, parents before children. Live in every tab. */
   watchMessages(
     id: ConversationId,
     listener: (messages: readonly Message[]) => void,
-    onError?: (error: unknown) => void,
+    onError: (error: HypnosError) => void,
   ): () => void;
   watchStatus(listener: (status: HistoryStatus) => void): () => void;
   getMessages(id: ConversationId): Promise<readonly Message[]>;
