@@ -73,6 +73,7 @@ export default defineConfig({
   worker: { format: 'es' },
   build: {
     target: 'es2023',
+    manifest: true, // tests/bench reads which files the first paint needs
     assetsInlineLimit: 0, // data: URLs are not in the CSP for fonts and scripts
     chunkSizeWarningLimit: 8000,
   },

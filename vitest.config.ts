@@ -27,6 +27,18 @@ export default defineConfig({
           hookTimeout: 240_000,
         },
       },
+      {
+        // Not part of `npm test`: measures, prints figures, asserts nothing about time.
+        test: {
+          name: 'bench',
+          include: ['tests/bench/**/*.bench.ts'],
+          environment: 'node',
+          globalSetup: ['tests/browser/globalSetup.ts'],
+          fileParallelism: false,
+          testTimeout: 1_800_000,
+          hookTimeout: 240_000,
+        },
+      },
     ],
   },
 });

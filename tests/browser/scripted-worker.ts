@@ -2,7 +2,8 @@
  * An engine worker for tests: speaks EngineApi over comlink like the real one, answers by script and at once.
  * The question decides:
  *   "#tokens N"      N numbered pieces          "#rate R"     R pieces per second (default 200)
- *   "#text BASE64"   exactly this UTF-8 text    "#hang"       never answers and never yields
+ *   "#text BASE64"   exactly this UTF-8 text    "#piece N"    in pieces of N characters (default 64)
+ *   "#hang"          never answers and never yields
  *   "#crash N"       the worker ends after N pieces            "#lost N"  reports a lost device after N pieces
  *   "#long"          finish reason 'length'     "#json"       a JSON object
  * and anything else gets a short Markdown answer that quotes it.
@@ -22,7 +23,8 @@ function answerTo(question: string): string[] {
   const encoded = option(question, 'text');
   if (encoded) {
     const text = new TextDecoder().decode(Uint8Array.from(atob(encoded), (char) => char.charCodeAt(0)));
-    return text.match(/[\s\S]{1,64}/gu) ?? [];
+    const size = Number(option(question, 'piece') ?? 64);
+    return text.match(new RegExp(`[\\s\\S]{1,${size}}`, 'gu')) ?? [];
   }
   const tokens = option(question, 'tokens');
   if (tokens) return Array.from({ length: Number(tokens) }, (_, index) => `第${index}段 `);
