@@ -61,10 +61,7 @@ class DexieHistory implements HistoryRepository {
   }
 
   getConversation(id: ConversationId): Promise<Conversation | undefined> {
-    return this.#connection.run(async ({ conversations }) => {
-      const found = await conversations.get(id);
-      return found?.deletedAt === null ? found : undefined;
-    });
+    return this.#connection.run((database) => readConversation(database, id));
   }
 
   async updateConversation(
@@ -96,6 +93,14 @@ class DexieHistory implements HistoryRepository {
       listener,
       onError,
     );
+  }
+
+  watchConversation(
+    id: ConversationId,
+    listener: (conversation: Conversation | undefined) => void,
+    onError: (error: HypnosError) => void,
+  ): () => void {
+    return this.#connection.watch((database) => readConversation(database, id), listener, onError);
   }
 
   watchMessages(
@@ -143,7 +148,7 @@ class DexieHistory implements HistoryRepository {
           title: conversation.title === '' ? titleFrom(text) : conversation.title,
           updatedAt: answered.createdAt,
           activeLeafId: answered.id,
-          draft: '',
+          draft: wellFormed(question.draft ?? ''),
           deletedAt: null,
         });
         if (question.conversationId === null) await database.meta.delete('newDraft');
@@ -233,10 +238,23 @@ class DexieHistory implements HistoryRepository {
     await this.#connection.run(({ conversations }) => conversations.update(id, { deletedAt: null }));
   }
 
-  async purgeDeleted(olderThan: Timestamp): Promise<void> {
+  purgeConversation(id: ConversationId): Promise<void> {
+    return this.#purge(async ({ conversations }) => {
+      const found = await conversations.get(id);
+      return found && found.deletedAt !== null ? [id] : [];
+    });
+  }
+
+  purgeDeleted(olderThan: Timestamp): Promise<void> {
+    return this.#purge(({ conversations }) =>
+      conversations.where('deletedAt').below(olderThan).primaryKeys(),
+    );
+  }
+
+  async #purge(choose: (database: HistoryDatabase) => PromiseLike<ConversationId[]>): Promise<void> {
     await this.#connection.run((database) =>
       database.transaction('rw', database.conversations, database.messages, async () => {
-        const doomed = await database.conversations.where('deletedAt').below(olderThan).primaryKeys();
+        const doomed = await choose(database);
         for (const id of doomed) await ofConversation(database, id).delete();
         await database.conversations.bulkDelete(doomed);
       }),
@@ -455,6 +473,14 @@ function ofConversation({ messages }: HistoryDatabase, id: ConversationId) {
 
 async function readMessages(database: HistoryDatabase, id: ConversationId): Promise<readonly Message[]> {
   return (await ofConversation(database, id).toArray()).map(toMessage);
+}
+
+async function readConversation(
+  { conversations }: HistoryDatabase,
+  id: ConversationId,
+): Promise<Conversation | undefined> {
+  const found = await conversations.get(id);
+  return found?.deletedAt === null ? found : undefined;
 }
 
 async function requireConversation(database: HistoryDatabase, id: ConversationId): Promise<ConversationRow> {

@@ -23,6 +23,8 @@ export interface NewQuestion {
   /** The answer it follows; null for a conversation's first question (or a branch of it). */
   readonly parentId: MessageId | null;
   readonly text: string;
+  /** What the composer holds afterwards; absent: nothing, the question was sent from there. */
+  readonly draft?: string;
 }
 
 export interface SearchHit {
@@ -70,6 +72,12 @@ export interface HistoryRepository {
     listener: (list: readonly Conversation[]) => void,
     onError: (error: HypnosError) => void,
   ): () => void;
+  /** undefined: there is no such conversation (any more). Live in every tab. */
+  watchConversation(
+    id: ConversationId,
+    listener: (conversation: Conversation | undefined) => void,
+    onError: (error: HypnosError) => void,
+  ): () => void;
   /** All messages of all branches of one conversation, parents before children. Live in every tab. */
   watchMessages(
     id: ConversationId,
@@ -80,7 +88,7 @@ export interface HistoryRepository {
   getMessages(id: ConversationId): Promise<readonly Message[]>;
 
   /**
-   * Stores the question and an empty answer in one transaction, makes the answer the active leaf, clears the draft,
+   * Stores the question and an empty answer in one transaction, makes the answer the active leaf, sets the draft,
    * and names a nameless conversation after the question.
    */
   ask(question: NewQuestion, answer: Pick<Message, 'model'>): Promise<{ question: Message; answer: Message }>;
@@ -105,6 +113,8 @@ export interface HistoryRepository {
   /** Hides it; it can be restored until purged. */
   deleteConversation(id: ConversationId): Promise<void>;
   restoreConversation(id: ConversationId): Promise<void>;
+  /** Removes a deleted conversation for good; no-op if it was restored. */
+  purgeConversation(id: ConversationId): Promise<void>;
   /** Removes for good what was deleted before that time. */
   purgeDeleted(olderThan: Timestamp): Promise<void>;
   /** Newest first, titles before messages; every word of the query must occur. Any letter case, width and form. */

@@ -40,7 +40,10 @@ export interface Streaming {
 export interface ChatState {
   readonly conversationId: ConversationId | null;
   readonly conversation: Conversation | null;
-  /** Root to active leaf; texts of unsaved or streaming messages are already laid over. */
+  /**
+   * Root to active leaf. Items whose message did not change keep their identity. The text of the message being
+   * written lags behind: draw `streaming.text` in its place.
+   */
   readonly thread: readonly ThreadItem[];
   /** False until the conversation's messages have been read. */
   readonly loaded: boolean;
@@ -51,6 +54,9 @@ export interface ChatState {
   readonly answering: ConversationId | null;
   /** The composer's text: set by setDraft, emptied by a successful send, restored on open. */
   readonly draft: string;
+  /** Of the conversation on screen, also before it is stored; null: the application's default. */
+  readonly systemPrompt: string | null;
+  readonly sampling: SamplingSettings | null;
   /** Finished answers that could not be stored (quota): shown, kept in memory and tried again. */
   readonly unsaved: ReadonlySet<MessageId>;
   /** Tokens in the context window, as of the last answer on the branch; null until known. */

@@ -50,7 +50,7 @@ export class FakeLocks {
 }
 
 let databases = 0;
-export const freshName = () => `history-${process.pid}-${(databases += 1)}`;
+export const freshName = () => `history-test-${(databases += 1)}`;
 
 export interface TestHistory {
   readonly history: HistoryRepository;
