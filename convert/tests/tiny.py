@@ -1,7 +1,7 @@
 """Tiny random Hugging Face checkpoints, written by transformers itself, for tests that need a real one.
 
-``tiny_checkpoint(directory, family)`` leaves what a fine-tuning run leaves: ``config.json``, ``generation_config.json``,
-``model*.safetensors``, ``tokenizer.json``, ``tokenizer_config.json`` and ``chat_template.jinja``.
+``tiny_checkpoint(directory, family)`` leaves what a fine-tuning run leaves: ``config.json``,
+``generation_config.json``, ``model*.safetensors``, ``tokenizer.json``, ``tokenizer_config.json``, ``chat_template.jinja``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CORPUS = [
     "恶性高热的首选药物是丹曲林，每次 2.5 mg/kg 静脉注射。",
     "Rapid sequence induction: preoxygenate, propofol 2 mg/kg, rocuronium 1.2 mg/kg.",
     "What is the minimum alveolar concentration of sevoflurane? About 2%.",
-    "{}[]:,\" true false null 0123456789 name age \n\n\t",
+    '{}[]:," true false null 0123456789 name age \n\n\t',
 ]
 SPECIAL_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 

@@ -1,0 +1,75 @@
+"""``python -m hypnos_convert COMMAND``: one command per stage.
+
+Exit codes: 0 done; 1 a fault of this program; 2 wrong usage; 3 unsuitable input; 4 the output cannot be written;
+5 a package does not match its manifest; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from . import __version__
+from .errors import ConvertError
+
+COMMANDS = {
+    "package": ("hypnos_convert.commands.package", "make a model package from a Hugging Face checkpoint"),
+    "quantize": ("hypnos_convert.commands.quantize", "write the quantised weights alone"),
+    "compile": ("hypnos_convert.commands.compile", "compile one model library alone"),
+    "verify": ("hypnos_convert.commands.verify", "check every file of a package against its manifest"),
+    "bench": ("hypnos_convert.bench", "measure size and speed of compiled libraries"),
+}
+"""Name, module and summary. A module has ``add_arguments(parser)`` and ``run(args)``; it is imported only when its
+command is called, so that one stage does not need another's dependencies."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code; an error becomes one message, not a traceback."""
+    args = _parse(sys.argv[1:] if argv is None else list(argv))
+    try:
+        return args.run(args) or 0
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
+        return 130
+    except ConvertError as error:
+        return _fail(error, error.exit_code, args.debug)
+    except OSError as error:
+        return _fail(error, 4, args.debug)
+    except Exception as error:
+        return _fail(f"internal error: {type(error).__name__}: {error} (--debug shows where)", 1, args.debug)
+
+
+def _fail(error: object, code: int, debug: bool) -> int:
+    if debug:
+        raise
+    print(f"error: {error}", file=sys.stderr)
+    return code
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="hypnos_convert", description="Make Hypnos model packages.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    called = next((word for word in argv if word in COMMANDS), None)
+    for name, (module_name, summary) in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        command.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        if name == called:
+            _silence_libraries()
+            module = importlib.import_module(module_name)
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    return parser.parse_args(argv)
+
+
+def _silence_libraries() -> None:
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    # Nothing here may look for a model on the network.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,387 @@
+"""From a Jinja chat template to web-llm's ``conv_template``, or a refusal that shows why not.
+
+web-llm cannot run Jinja: it joins fixed strings around the messages. ``derive`` renders the template with marker
+messages, reads the fixed strings off, and tries the ways in which web-llm can place them. A candidate is accepted only
+if the tokens it gives equal those of ``apply_chat_template`` on a set of probe conversations.
+
+Names of the fixed strings, for a conversation of system message, questions and answers::
+
+    opening SYSTEM after_system QUESTION question_to_answer ANSWER answer_to_question QUESTION closing
+    opening_bare                QUESTION question_to_answer ...                     (without a system message)
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jinja2
+
+from .conversation import SYSTEM_PLACEHOLDER, prompt_parts
+from .errors import InputError, TemplateError
+from .tokenizer import ModelTokenizer
+
+_MARKERS = ("Xsystem0X", "Xquestion1X", "Xanswer1X", "Xquestion2X", "Xanswer2X", "Xquestion3X")
+
+PROBE_SYSTEMS = ("你是麻醉科助手，只回答麻醉学问题。", "You are a careful assistant.\nAnswer briefly: 1, 2, 3.")
+PROBE_TURNS = (
+    ("你好",),
+    ("What is MAC?", "The minimum alveolar concentration: 2.1% (sevoflurane).", "为什么老年人的 MAC 更低？"),
+    (
+        "体重70kg，丙泊酚2mg/kg是多少？",
+        "140 mg。\n\n1. 核对体重\n2. 缓慢推注",
+        "`x = {'a': [1, 2]}` costs $$5, $& and $' too 😀",
+        "（略）",
+        "1234567890 mL/h？\tTabs, <b>tags</b> & “引号”…",
+    ),
+)
+"""Conversations that the tokens are compared on. Outer white space is left out: many templates trim it."""
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """What web-llm needs to hold a conversation.
+
+    ``reuse_is_exact``: whether a conversation that goes on in the KV cache has the text of a fresh one.
+    ``trims_messages``: whether the template removes white space around messages, which web-llm does not.
+    ``notes``: what the packager should know, one sentence each.
+    """
+
+    template: dict[str, Any]
+    reuse_is_exact: bool
+    trims_messages: bool
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class TemplateOptions:
+    """Choices that the checkpoint does not make.
+
+    ``source``: Jinja text instead of the checkpoint's own. ``system_prompt``: the system message of conversations that
+    bring none. ``thinking``: value of ``enable_thinking``. ``system``: False where no system message will ever be
+    given. ``date``: what the template takes for today.
+    """
+
+    source: str | None = None
+    system_prompt: str | None = None
+    thinking: bool = False
+    system: bool = True
+    date: datetime.date | None = None
+
+
+def derive(
+    tokenizer: ModelTokenizer, stop_token_ids: Sequence[int], options: TemplateOptions | None = None
+) -> Conversation:
+    """Express the tokenizer's chat template in web-llm's terms.
+
+    Raises:
+        InputError: the checkpoint has no chat template, or it needs a date.
+        TemplateError: web-llm cannot express the template; the message shows where the two differ.
+    """
+    options = options or TemplateOptions()
+    renderer = _Renderer(tokenizer, options)
+    renderer.check_clock()
+    pieces = _read_pieces(renderer, options)
+    reference_system = options.system_prompt
+    failure: TemplateError | None = None
+    for candidate in _candidates(pieces, tokenizer):
+        template = {**candidate, "stop_str": [], "stop_token_ids": list(stop_token_ids)}
+        try:
+            _compare_tokens(template, renderer, pieces, reference_system)
+        except TemplateError as error:
+            failure = failure or error
+            continue
+        return _finish(template, renderer, pieces, reference_system)
+    raise failure or TemplateError(
+        "the chat template cannot be expressed in web-llm's terms: "
+        f"after a question it writes {pieces.question_to_answer!r} before an answer in the history, but ends with "
+        f"{pieces.closing!r} where an answer is due; {_WAY_OUT}"
+    )
+
+
+_WAY_OUT = "give another one with --chat-template FILE"
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """The fixed strings of a template, without the BOS text. ``opening`` is None where it takes no system message;
+    ``opening_bare`` is None where one is always there, and then ``default_system`` is what it says by default."""
+
+    bos: str
+    opening: str | None
+    after_system: str
+    opening_bare: str | None
+    default_system: str
+    question_to_answer: str
+    answer_to_question: str
+    closing: str
+
+
+class _Renderer:
+    """Renders conversations as transformers does, with a clock that can be set."""
+
+    def __init__(self, tokenizer: ModelTokenizer, options: TemplateOptions) -> None:
+        self.tokenizer = tokenizer
+        self.bos = tokenizer.reference.bos_token or ""
+        self._options = options
+        self._source = options.source or tokenizer.reference.chat_template
+        if isinstance(self._source, Mapping):
+            self._source = self._source.get("default")
+        if not self._source:
+            raise InputError(
+                "the checkpoint has no chat template (neither chat_template.jinja nor an entry in "
+                f"tokenizer_config.json); {_WAY_OUT}"
+            )
+
+    def text(self, system: str | None, turns: Sequence[str], date: datetime.date | None = None) -> str:
+        return self._apply(system, turns, date, tokenize=False)
+
+    def tokens(self, system: str | None, turns: Sequence[str]) -> list[int]:
+        return list(self._apply(system, turns, None, tokenize=True))
+
+    def check_clock(self) -> None:
+        dates = datetime.date(2001, 2, 3), datetime.date(2032, 11, 24)
+        if self._options.date is None and len({self.text(None, ("x",), date) for date in dates}) > 1:
+            raise InputError("the chat template writes today's date; give a fixed one with --template-date YYYY-MM-DD")
+
+    def _apply(self, system: str | None, turns: Sequence[str], date: datetime.date | None, *, tokenize: bool) -> Any:
+        messages = [] if system is None else [{"role": "system", "content": system}]
+        messages += [
+            {"role": "assistant" if index % 2 else "user", "content": text} for index, text in enumerate(turns)
+        ]
+        today = date or self._options.date or datetime.date(2001, 2, 3)
+        return self.tokenizer.reference.apply_chat_template(
+            messages,
+            chat_template=self._source,
+            add_generation_prompt=True,
+            tokenize=tokenize,
+            return_dict=False,
+            enable_thinking=self._options.thinking,
+            strftime_now=today.strftime,
+        )
+
+
+def _read_pieces(renderer: _Renderer, options: TemplateOptions) -> _Pieces:
+    """Render marker conversations and cut the results at the markers."""
+    system, *turns = _MARKERS
+    try:
+        bare = _cut(renderer.text(None, turns), turns)
+        bare_single = _cut(renderer.text(None, turns[:1]), turns[:1])
+    except jinja2.TemplateError as error:
+        raise TemplateError(f"the chat template cannot be rendered: {error}; {_WAY_OUT}") from error
+    opening_bare, question_to_answer, answer_to_question, *repeated, closing = bare
+    if repeated != [question_to_answer, answer_to_question] or bare_single != [opening_bare, closing]:
+        raise TemplateError(
+            "the chat template changes what stands around a message as the conversation grows: "
+            f"{[opening_bare, closing]!r} became {bare!r}; web-llm's strings are fixed; {_WAY_OUT}"
+        )
+    opening, after_system = None, ""
+    if options.system:
+        try:
+            with_system = _cut(renderer.text(system, turns), _MARKERS)
+        except jinja2.TemplateError:
+            with_system = None  # The template itself refuses system messages.
+        if with_system is not None:
+            opening, after_system, *rest = with_system
+            if rest != bare[1:]:
+                raise TemplateError(
+                    "the chat template changes what stands around later messages when there is a system message: "
+                    f"{bare[1:]!r} became {rest!r}; web-llm's strings are fixed; {_WAY_OUT}, or use --no-system "
+                    "if no system message will be given"
+                )
+    bos = renderer.bos
+    if not (bos and opening_bare.startswith(bos) and (opening is None or opening.startswith(bos))):
+        bos = ""
+    opening_bare = opening_bare.removeprefix(bos)
+    opening = None if opening is None else opening.removeprefix(bos)
+    default = _default_system(opening, after_system, opening_bare, options)
+    return _Pieces(
+        bos=bos,
+        opening=opening,
+        after_system=after_system,
+        opening_bare=opening_bare if default is None else None,
+        default_system=default or "",
+        question_to_answer=question_to_answer,
+        answer_to_question=answer_to_question,
+        closing=closing,
+    )
+
+
+def _cut(text: str, markers: Sequence[str]) -> list[str]:
+    pieces, rest = [], text
+    for marker in markers:
+        piece, found, rest = rest.partition(marker)
+        if not found or marker in rest:
+            raise TemplateError(
+                f"the chat template does not write every message once and in order: {text!r}; {_WAY_OUT}"
+            )
+        pieces.append(piece)
+    return [*pieces, rest]
+
+
+def _default_system(opening: str | None, after_system: str, opening_bare: str, options: TemplateOptions) -> str | None:
+    """The system message that stands where none is given; None where there may be none at all."""
+    if opening is None:
+        if options.system_prompt is not None:
+            raise TemplateError(f"--system-prompt: the chat template takes no system message; {_WAY_OUT}")
+        return None
+    if options.system_prompt is not None:
+        return options.system_prompt
+    fits = len(opening_bare) >= len(opening) + len(after_system)
+    if fits and opening_bare.startswith(opening) and opening_bare.endswith(after_system):
+        return opening_bare[len(opening) : len(opening_bare) - len(after_system)]
+    return None
+
+
+def _candidates(pieces: _Pieces, tokenizer: ModelTokenizer) -> Iterator[dict[str, Any]]:
+    """Ways to place the fixed strings, the best first.
+
+    role_templates stay unset wherever possible: web-llm would expand ``$&`` and the like in messages.
+    """
+    common = _common_prefix(pieces.question_to_answer, pieces.closing)
+    content_sep = pieces.question_to_answer[len(common) :]
+    role_templates = {}
+    for system in _system_placements(pieces):
+        user = system.pop("user")
+        if content_sep and not user.endswith(content_sep):
+            role_templates = {"assistant": content_sep + "{assistant_message}"}
+            separator = ""
+        else:
+            separator = content_sep
+        for cut in _cuts(common, tokenizer.special_tokens()):
+            candidate = {
+                **system,
+                "roles": {
+                    "user": user.removesuffix(separator) if separator else user,
+                    "assistant": common[cut:],
+                    "tool": user.removesuffix(separator) if separator else user,
+                },
+                "seps": [common[:cut], system["seps"][1]],
+                "role_content_sep": separator,
+                "role_empty_sep": pieces.closing[len(common) :],
+            }
+            if role_templates:
+                candidate["role_templates"] = role_templates
+            if pieces.bos:
+                candidate["system_prefix_token_ids"] = tokenizer.encode(pieces.bos)
+            yield candidate
+
+
+def _system_placements(pieces: _Pieces) -> Iterator[dict[str, Any]]:
+    """Where the system message and the start of a question may go.
+
+    What ends an answer stands at the start of the next question where it can, because web-llm does not feed it
+    otherwise when it goes on in the KV cache. That needs a first question that looks different, which web-llm offers
+    only behind a system message.
+    """
+    between = pieces.answer_to_question
+    if pieces.opening_bare is None:
+        opening = (pieces.opening or "") + SYSTEM_PLACEHOLDER
+        always: dict[str, Any] = {"system_message": _escape(pieces.default_system), "user": between, "seps": ["", ""]}
+        if pieces.after_system.endswith(between):
+            before = pieces.after_system[: len(pieces.after_system) - len(between)]
+            yield {**always, "system_template": opening + before, "add_role_after_system_message": True}
+        yield {**always, "system_template": opening + pieces.after_system, "add_role_after_system_message": False}
+        return
+    user = pieces.opening_bare
+    if not between.endswith(user):
+        return
+    optional: dict[str, Any] = {
+        "system_message": "",
+        "render_empty_system_message": False,
+        "user": user,
+        "seps": ["", between[: len(between) - len(user)]],
+    }
+    if pieces.opening is None:
+        # Without a placeholder the template is the whole system prompt: none, whatever message is given.
+        yield {**optional, "system_template": "", "add_role_after_system_message": True}
+        return
+    opening = pieces.opening + SYSTEM_PLACEHOLDER
+    if pieces.after_system.endswith(user):
+        before = pieces.after_system[: len(pieces.after_system) - len(user)]
+        yield {**optional, "system_template": opening + before, "add_role_after_system_message": True}
+    yield {**optional, "system_template": opening + pieces.after_system, "add_role_after_system_message": False}
+
+
+def _common_prefix(one: Any, other: Any) -> Any:
+    length = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return one[:length]
+
+
+def _cuts(text: str, special_tokens: Sequence[str]) -> list[int]:
+    """Places to cut between a question's end and the answer's role: before special tokens first, which are token
+    boundaries whatever stands beside them; then the ends."""
+    starts = {at for token in special_tokens if token for at in _occurrences(text, token)}
+    return [*sorted(starts - {0}, reverse=True), len(text), 0]
+
+
+def _occurrences(text: str, token: str) -> Iterator[int]:
+    at = text.find(token)
+    while at >= 0:
+        yield at
+        at = text.find(token, at + 1)
+
+
+def _escape(message: str) -> str:
+    """A default system message, written so that JavaScript's replace gives it back."""
+    return message.replace("$", "$$")
+
+
+def _probes(pieces: _Pieces) -> Iterator[tuple[str | None, Sequence[str]]]:
+    systems: list[str | None] = [None] if pieces.opening is None else [None, *PROBE_SYSTEMS]
+    for system in systems:
+        for turns in PROBE_TURNS:
+            yield system, turns
+
+
+def _compare_tokens(
+    template: Mapping[str, Any], renderer: _Renderer, pieces: _Pieces, default_system: str | None
+) -> None:
+    for system, turns in _probes(pieces):
+        expected = renderer.tokens(default_system if system is None else system, turns)
+        parts = prompt_parts(template, system, turns)
+        found = list(template.get("system_prefix_token_ids", ()))
+        for part in parts:
+            found += renderer.tokenizer.encode(part)
+        if found != expected:
+            raise TemplateError(_difference(renderer.tokenizer, expected, found))
+
+
+def _difference(tokenizer: ModelTokenizer, expected: Sequence[int], found: Sequence[int]) -> str:
+    at = len(_common_prefix(expected, found))
+
+    def shown(ids: Sequence[int]) -> str:
+        window = list(ids[max(0, at - 4) : at + 6])
+        return f"{[tokenizer.page.id_to_token(i) for i in window]}"
+
+    return (
+        f"the chat template cannot be expressed in web-llm's terms: from token {at} on, apply_chat_template gives\n"
+        f"  {shown(expected)}\nbut web-llm would feed\n  {shown(found)}\n{_WAY_OUT}"
+    )
+
+
+def _finish(template: dict[str, Any], renderer: _Renderer, pieces: _Pieces, default_system: str | None) -> Conversation:
+    notes = []
+    if pieces.opening is None:
+        notes.append("the chat template takes no system message: one that is given will be ignored")
+    exact = _reuse_is_exact(template, renderer, default_system)
+    if not exact:
+        notes.append(
+            "a conversation that goes on in the KV cache differs from the template between its turns"
+            + ("; a default system message (--system-prompt) avoids that" if pieces.opening_bare is not None else "")
+        )
+    trims = renderer.text(None, (" x \n",)) == renderer.text(None, ("x",))
+    return Conversation(template, exact, trims, notes)
+
+
+def _reuse_is_exact(template: Mapping[str, Any], renderer: _Renderer, default_system: str | None) -> bool:
+    turns = PROBE_TURNS[-1]
+    fed = ""
+    for end in range(1, len(turns) + 1, 2):
+        fed += "".join(prompt_parts(template, None, turns[:end], cached=end > 1))
+        if end < len(turns):
+            fed += turns[end]  # What the model generates is the answer and nothing after it.
+    bos = renderer.bos if template.get("system_prefix_token_ids") else ""
+    return bos + fed == renderer.text(default_system, turns)

@@ -1,0 +1,1 @@
+"""The command line of each stage: arguments in, one call out."""

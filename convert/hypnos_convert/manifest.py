@@ -1,0 +1,123 @@
+"""``hypnos-package.json``: the last file of a package, which names every other one with its size and SHA-256.
+
+``schema/hypnos-package.schema.json`` defines it, for this writer and for the page that reads it; ``check`` adds the few
+rules between fields that JSON Schema cannot express.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+
+from .checkpoint import read_json_object
+from .errors import InputError, PackageError
+from .staging import hash_file
+
+MANIFEST_NAME = "hypnos-package.json"
+FORMAT = "hypnos-package/1"
+WEB_LLM_VERSION = "0.2.86"
+"""The @mlc-ai/web-llm release whose interface libraries are linked for."""
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the manifest (draft 2020-12)."""
+    return json.loads(resources.files(__package__).joinpath("schema/hypnos-package.schema.json").read_text("utf-8"))
+
+
+def check(manifest: Any) -> None:
+    """Check a parsed manifest against the schema and the rules between its fields.
+
+    Raises:
+        PackageError: the first thing that is wrong, with its place.
+    """
+    error = best_match(Draft202012Validator(schema()).iter_errors(manifest))
+    if error is not None:
+        place = "/".join(map(str, error.absolute_path)) or "the document"
+        raise PackageError(f"{MANIFEST_NAME}: {place}: {error.message}")
+    for problem in _inconsistencies(manifest):
+        raise PackageError(f"{MANIFEST_NAME}: {problem}")
+
+
+def encode(manifest: Mapping[str, Any]) -> bytes:
+    """Check and serialise a manifest.
+
+    Raises:
+        InputError: a value given by the user (id, version, provenance, ...) does not fit the schema.
+    """
+    try:
+        check(manifest)
+    except PackageError as error:
+        raise InputError(str(error)) from error
+    return to_json(manifest)
+
+
+def to_json(value: Any) -> bytes:
+    """Readable UTF-8 JSON; the same value always gives the same bytes."""
+    return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()
+
+
+def verify(folder: str | Path) -> dict[str, Any]:
+    """Check a package: its manifest, and the size and SHA-256 of every file.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        PackageError: what is wrong, all damaged, missing and unlisted files named.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise PackageError(f"{folder}: no such folder")
+    if not (folder / MANIFEST_NAME).exists():
+        raise PackageError(f"{folder}: no {MANIFEST_NAME}, so this is no finished package")
+    try:
+        manifest = read_json_object(folder / MANIFEST_NAME)
+    except InputError as error:
+        raise PackageError(str(error)) from error
+    check(manifest)
+    problems = list(_file_problems(folder, manifest["files"]))
+    if problems:
+        raise PackageError(f"{folder} does not match its manifest:\n  " + "\n  ".join(problems))
+    return manifest
+
+
+def _file_problems(folder: Path, files: list[dict[str, Any]]) -> Iterator[str]:
+    listed = {entry["path"]: entry for entry in files}
+    for path, entry in listed.items():
+        file = folder / path
+        if not file.is_file():
+            yield f"{path}: missing"
+        elif file.stat().st_size != entry["bytes"]:
+            yield f"{path}: {file.stat().st_size} bytes instead of {entry['bytes']}"
+        elif hash_file(folder, path).sha256 != entry["sha256"]:
+            yield f"{path}: content changed (SHA-256 differs)"
+    for file in sorted(folder.rglob("*")):
+        path = file.relative_to(folder).as_posix()
+        if not file.is_dir() and path not in listed and path != MANIFEST_NAME:
+            yield f"{path}: not listed"
+
+
+def _inconsistencies(manifest: Mapping[str, Any]) -> Iterator[str]:
+    paths = Counter(entry["path"] for entry in manifest["files"])
+    for path, count in paths.items():
+        if count > 1:
+            yield f"files: {path} is listed {count} times"
+    if MANIFEST_NAME in paths:
+        yield f"files: {MANIFEST_NAME} cannot list itself"
+    for library in manifest["libraries"]:
+        if library["path"] not in paths:
+            yield f"libraries: {library['path']} is not among the files"
+    for target, count in Counter(library["target"] for library in manifest["libraries"]).items():
+        if count > 1:
+            yield f"libraries: {count} libraries for target {target}"
+    if manifest["prefill_chunk_size"] > manifest["context_window_size"]:
+        yield "prefill_chunk_size exceeds context_window_size"

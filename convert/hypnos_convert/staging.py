@@ -1,0 +1,255 @@
+"""A folder that appears at its final name only when it is complete.
+
+Files are written into ``.<name>.partial`` beside the target and entered in a journal one by one; the last step renames
+the folder. A killed run leaves only the partial folder: the next run with the same inputs keeps the files that the
+journal vouches for and whose SHA-256 still matches, any other run starts from nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from .errors import ConvertError, OutputError
+
+JOURNAL = ".journal.jsonl"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """A finished file: path relative to the folder, size, and lower-case hexadecimal SHA-256."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+class HashingWriter:
+    """Counts and hashes what is written to a binary file."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._hash = hashlib.sha256()
+        self._bytes = 0
+
+    def write(self, data: bytes | memoryview) -> None:
+        self._file.write(data)
+        self._hash.update(data)
+        self._bytes += len(data)
+
+    def record(self, path: str) -> FileRecord:
+        return FileRecord(path, self._bytes, self._hash.hexdigest())
+
+
+class Staging:
+    """Context manager around the making of ``target``.
+
+    Leaving it normally without ``publish`` keeps the partial folder, and so does being killed or interrupted. An error
+    that a user must act on (``ConvertError``) or a full disk removes it.
+
+    Args:
+        target: the folder to make; it must not exist, or be empty.
+        fingerprint: any JSON value that changes whenever an input or a setting does.
+
+    Raises:
+        OutputError: the target holds something, another run is writing it, or the disk is full.
+    """
+
+    def __init__(self, target: str | Path, fingerprint: Any) -> None:
+        self.target = Path(os.path.abspath(target))
+        self.folder = self.target.parent / f".{self.target.name}.partial"
+        self._fingerprint = json.loads(json.dumps(fingerprint))
+        self._finished: dict[str, FileRecord] = {}
+        self._journal: IO[str] | None = None
+
+    def __enter__(self) -> Staging:
+        check_target(self.target)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._open_journal()
+        except OSError as error:
+            raise OutputError(f"{self.folder}: cannot be written: {error.strerror}") from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        full = isinstance(error, OSError) and error.errno in _FULL
+        if isinstance(error, ConvertError) or full:
+            free = shutil.disk_usage(self.target.parent).free
+            self._remove()
+            if full:
+                raise OutputError(
+                    f"{self.target}: no space to write it ({error.strerror}; {_mib(free)} free on that disk); "
+                    "nothing was left behind"
+                ) from error
+        self._close_journal()
+
+    @property
+    def files(self) -> list[FileRecord]:
+        """All files finished so far, those kept from an earlier run included."""
+        return list(self._finished.values())
+
+    def finished(self, path: str) -> FileRecord | None:
+        """The record of a file that is already in place, or None."""
+        return self._finished.get(path)
+
+    @contextmanager
+    def writing(self, path: str) -> Iterator[HashingWriter]:
+        """Write one file; it gets its name and its journal entry when the block ends without an error."""
+        destination = self.folder / path
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        temporary = destination.with_name(destination.name + ".tmp")
+        with open(temporary, "wb") as file:
+            writer = HashingWriter(file)
+            yield writer
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, destination)
+        self._enter(writer.record(path))
+
+    def write(self, path: str, data: bytes) -> FileRecord:
+        """Write a whole file."""
+        with self.writing(path) as file:
+            file.write(data)
+        return self._finished[path]
+
+    def adopt(self, path: str) -> FileRecord:
+        """Enter a file that something else wrote into ``folder``."""
+        with open(self.folder / path, "rb") as file:
+            os.fsync(file.fileno())
+        record = hash_file(self.folder, path)
+        self._enter(record)
+        return record
+
+    def publish(self, seal: tuple[str, bytes] | None = None) -> list[FileRecord]:
+        """Write the ``seal`` file (path and content) last of all and move the folder to its final name."""
+        check_target(self.target)
+        self._close_journal()
+        (self.folder / JOURNAL).unlink()
+        if seal is not None:
+            path, data = seal
+            with open(self.folder / path, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(self.folder, self.target)
+        _sync_folder(self.target.parent)
+        return self.files
+
+    def _open_journal(self) -> None:
+        journal = open(self.folder / JOURNAL, "a+", encoding="utf-8")  # noqa: SIM115 - held open as a lock
+        try:
+            fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            journal.close()
+            raise OutputError(f"{self.target}: another run is writing it; wait, or choose another --out") from None
+        self._journal = journal
+        journal.seek(0)
+        lines = [line for line in map(_parse, journal.read().splitlines()) if line is not None]
+        if lines and lines[0] == {"fingerprint": self._fingerprint}:
+            for line in lines[1:]:
+                if _intact(self.folder, record := FileRecord(**line)):
+                    self._finished[record.path] = record
+        self._drop_strays()
+        journal.seek(0)
+        journal.truncate()
+        self._append({"fingerprint": self._fingerprint})
+        for record in self._finished.values():
+            self._append(asdict(record))
+
+    def _drop_strays(self) -> None:
+        for path in sorted(self.folder.rglob("*"), reverse=True):
+            name = path.relative_to(self.folder).as_posix()
+            if path.is_dir() and not path.is_symlink():
+                if not any(path.iterdir()):
+                    path.rmdir()
+            elif name != JOURNAL and name not in self._finished:
+                path.unlink()
+
+    def _enter(self, record: FileRecord) -> None:
+        self._finished[record.path] = record
+        self._append(asdict(record))
+
+    def _append(self, line: dict[str, Any]) -> None:
+        assert self._journal is not None
+        self._journal.write(json.dumps(line) + "\n")
+        self._journal.flush()
+
+    def _close_journal(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+    def _remove(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._close_journal()
+
+
+def check_target(target: Path) -> None:
+    """Refuse a target that holds something.
+
+    Raises:
+        OutputError: it is a file, or a folder that is not empty.
+    """
+    if target.is_dir() and not target.is_symlink():
+        if any(target.iterdir()):
+            raise OutputError(f"{target} is not empty; choose another --out or remove it first")
+    elif target.exists() or target.is_symlink():
+        raise OutputError(f"{target} is not a folder; choose another --out")
+
+
+def check_space(target: Path, needed: int) -> None:
+    """Refuse early when the disk cannot hold ``needed`` more bytes.
+
+    Raises:
+        OutputError: too little space; the message gives both figures.
+    """
+    existing = next(p for p in (target, *target.parents) if p.exists())
+    free = shutil.disk_usage(existing).free
+    if free < needed:
+        raise OutputError(f"{target}: needs {_mib(needed)}, but only {_mib(free)} are free on that disk")
+
+
+def hash_file(folder: Path, path: str) -> FileRecord:
+    """Size and SHA-256 of a file."""
+    with open(folder / path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+        return FileRecord(path, file.tell(), digest.hexdigest())
+
+
+def _intact(folder: Path, record: FileRecord) -> bool:
+    try:
+        return hash_file(folder, record.path) == record
+    except OSError:
+        return False
+
+
+def _parse(line: str) -> dict[str, Any] | None:
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError:
+        return None  # The run was killed while it wrote this line.
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _mib(count: int) -> str:
+    return f"{count / (1 << 20):.1f} MiB"
