@@ -1,0 +1,233 @@
+/**
+ * The one place where model text becomes elements. Inert by construction: no HTML, no images, no address that opens
+ * without being shown and asked for; text that would mislead the eye is made visible (`neutralise.ts`).
+ *
+ *   text -> neutralise -> blocks (`blocks.ts`) -> each block, memoised: dialect -> elements of ELEMENTS only
+ *
+ * While an answer streams only its last block is parsed, completed for drawing (`incomplete.ts`).
+ */
+import { Component, lazy, memo, Suspense, useMemo, useState, type ReactNode } from 'react';
+import type { Element, ElementContent } from 'hast';
+import ReactMarkdown, { type Components } from 'react-markdown';
+import { useTranslation } from 'react-i18next';
+import { Button, cx } from '../components/index.ts';
+import { splitBlocks } from './blocks.ts';
+import { CopyButton } from './CopyButton.tsx';
+import { remarkPlugins } from './dialect.ts';
+import { normaliseFormulas } from './formulas.ts';
+import { completeBlock, PENDING_FORMULA } from './incomplete.ts';
+import { MAX_BLOCK, MAX_DRAWN } from './limits.ts';
+import { useLinkGuard } from './linkContext.ts';
+import { neutralise } from './neutralise.ts';
+import { parseOpenableUrl } from './url.ts';
+import styles from './markdown.module.css';
+
+const Formula = lazy(() => import('./Formula.tsx'));
+
+export interface MarkdownProps {
+  readonly text: string;
+  /** Still being written: the last block is completed for drawing and carries the caret. */
+  readonly streaming?: boolean;
+}
+
+export const Markdown = memo(function Markdown({ text, streaming = false }: MarkdownProps) {
+  const { t, i18n } = useTranslation('chat');
+  const [showAll, setShowAll] = useState(false);
+  const safe = useMemo(() => neutralise(text), [text]);
+  const drawn = safe.length <= MAX_DRAWN ? safe : cutAt(safe, MAX_DRAWN);
+  const blocks = useMemo(() => splitBlocks(drawn), [drawn]);
+
+  return (
+    <div className={cx(styles.markdown, streaming && styles.streaming)}>
+      {blocks.map((block, index) => (
+        <Block key={index} text={block} growing={streaming && index === blocks.length - 1} />
+      ))}
+      {drawn.length < safe.length &&
+        (showAll ? (
+          <PlainText text={safe.slice(drawn.length)} />
+        ) : (
+          <div className={styles.more}>
+            <span>{t('markdown.cut', { shown: drawn.length.toLocaleString(i18n.language) })}</span>
+            <Button
+              size="s"
+              onClick={() => {
+                setShowAll(true);
+              }}
+            >
+              {t('markdown.showAll', {
+                count: safe.length,
+                total: safe.length.toLocaleString(i18n.language),
+              })}
+            </Button>
+          </div>
+        ))}
+    </div>
+  );
+});
+
+const Block = memo(function Block({ text, growing }: { readonly text: string; readonly growing: boolean }) {
+  if (text.length > MAX_BLOCK) return <PlainText text={text} />;
+  return (
+    <DrawnOrPlain text={text}>
+      <ReactMarkdown
+        remarkPlugins={remarkPlugins}
+        allowedElements={ELEMENTS}
+        unwrapDisallowed
+        components={COMPONENTS}
+        urlTransform={(url) => url} // judged where it is used: `Link`
+      >
+        {normaliseFormulas(growing ? completeBlock(text) : text)}
+      </ReactMarkdown>
+    </DrawnOrPlain>
+  );
+});
+
+/** A block that the parser cannot take (nested beyond the stack) is shown as the text it is. */
+class DrawnOrPlain extends Component<{ readonly text: string; readonly children: ReactNode }> {
+  override state = { failed: false };
+  static getDerivedStateFromError(): { failed: boolean } {
+    return { failed: true };
+  }
+  override render(): ReactNode {
+    return this.state.failed ? <PlainText text={this.props.text} /> : this.props.children;
+  }
+}
+
+const CHUNK = 4_000;
+
+/** Text as it is, in pieces of which the browser lays out only those in sight. */
+export function PlainText({ text }: { readonly text: string }) {
+  const pieces: string[] = [];
+  for (let rest = text; rest !== '';) {
+    const piece = cutAt(rest, CHUNK);
+    pieces.push(piece);
+    rest = rest.slice(piece.length);
+  }
+  return pieces.map((piece, index) => (
+    <div key={index} className={styles.plain}>
+      {piece}
+    </div>
+  ));
+}
+
+/** The text's beginning, cut after a line end if there is one, and never inside a surrogate pair. */
+function cutAt(text: string, length: number): string {
+  if (text.length <= length) return text;
+  const line = text.lastIndexOf('\n', length) + 1;
+  if (line > length / 2) return text.slice(0, line);
+  const code = text.charCodeAt(length - 1);
+  return text.slice(0, code >= 0xd800 && code <= 0xdbff ? length - 1 : length);
+}
+
+const ELEMENTS = [
+  ...[
+    'p',
+    'br',
+    'strong',
+    'em',
+    'del',
+    'code',
+    'pre',
+    'a',
+    'img',
+    'input',
+    'blockquote',
+    'hr',
+    'ol',
+    'ul',
+    'li',
+  ],
+  ...['h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'table', 'thead', 'tbody', 'tr', 'th', 'td'],
+];
+
+const COMPONENTS: Components = {
+  // The page has its own first two levels of headings.
+  h1: ({ children }) => <h3 className={styles.h1}>{children}</h3>,
+  h2: ({ children }) => <h4 className={styles.h2}>{children}</h4>,
+  h3: ({ children }) => <h5 className={styles.h3}>{children}</h5>,
+  h4: ({ children }) => <h6 className={styles.h3}>{children}</h6>,
+  h5: ({ children }) => <h6 className={styles.h3}>{children}</h6>,
+  h6: ({ children }) => <h6 className={styles.h3}>{children}</h6>,
+  a: ({ href, children }) => <Link href={href}>{children}</Link>,
+  img: ({ alt }) => <Picture alt={alt ?? ''} />,
+  input: ({ checked }) => <span className={styles.check}>{checked ? '☑' : '☐'}</span>,
+  table: ({ children }) => <Table>{children}</Table>,
+  pre: ({ node }) => <Preformatted node={node} />,
+  code: ({ node, className, children }) =>
+    className?.includes('math-inline') ? (
+      <LazyFormula tex={textOf(node)} display={false} />
+    ) : (
+      <code className={styles.code}>{children}</code>
+    ),
+};
+
+function Link({ href, children }: { readonly href: string | undefined; readonly children?: ReactNode }) {
+  const ask = useLinkGuard();
+  const url = parseOpenableUrl(href);
+  if (!url) return <span>{children}</span>;
+  // A button, not an anchor: nothing (a middle click, a drag, the context menu) opens it past the question.
+  return (
+    <button
+      type="button"
+      className={styles.link}
+      title={url.href}
+      onClick={() => {
+        ask(url);
+      }}
+    >
+      {children}
+      <span className={styles.host}>{url.target}</span>
+    </button>
+  );
+}
+
+function Picture({ alt }: { readonly alt: string }) {
+  const { t } = useTranslation('chat');
+  return (
+    <span className={styles.picture}>{t('markdown.image', { alt: alt || t('markdown.imageNoAlt') })}</span>
+  );
+}
+
+function Table({ children }: { readonly children?: ReactNode }) {
+  const { t } = useTranslation('chat');
+  return (
+    <div className={styles.tableScroll} role="region" aria-label={t('markdown.table')} tabIndex={0}>
+      <table>{children}</table>
+    </div>
+  );
+}
+
+function Preformatted({ node }: { readonly node: Element | undefined }) {
+  const { t } = useTranslation('chat');
+  const code = node?.children.find((child): child is Element => child.type === 'element');
+  const classes = code?.properties['className'];
+  const language = Array.isArray(classes) ? String(classes[0] ?? '').replace('language-', '') : '';
+  const text = textOf(code).replace(/\n+$/, '');
+  if (language === 'math') return <LazyFormula tex={text} display />;
+  if (language === PENDING_FORMULA) return <p className={styles.formulaSource}>{text}</p>;
+  return (
+    <figure className={styles.codeBlock}>
+      <figcaption>
+        <span>{language || t('markdown.code')}</span>
+        <CopyButton label={t('markdown.copyCode')} getText={() => text} />
+      </figcaption>
+      <pre tabIndex={0} aria-label={t('markdown.code')}>
+        <code>{text}</code>
+      </pre>
+    </figure>
+  );
+}
+
+function LazyFormula({ tex, display }: { readonly tex: string; readonly display: boolean }) {
+  return (
+    <Suspense fallback={<span className={styles.formulaSource}>{tex}</span>}>
+      <Formula tex={tex} display={display} />
+    </Suspense>
+  );
+}
+
+function textOf(node: ElementContent | undefined): string {
+  if (!node) return '';
+  if (node.type === 'text') return node.value;
+  return node.type === 'element' ? node.children.map(textOf).join('') : '';
+}
