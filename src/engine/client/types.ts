@@ -2,7 +2,13 @@
  * What the page sees of an engine: the EngineApi behind a supervisor that queues, aborts, watches, and respawns
  * a worker that crashed, hung or lost its device, then loads the model again.
  */
-import type { GenerateOutcome, GenerateRequest, LoadProgress, LoadedModel, DeviceReport } from '../shared/api.ts';
+import type {
+  GenerateOutcome,
+  GenerateRequest,
+  LoadProgress,
+  LoadedModel,
+  DeviceReport,
+} from '../shared/api.ts';
 import type { CodedError } from '../../shared/errors.ts';
 import type { PackageId } from '../../shared/types.ts';
 
@@ -12,25 +18,40 @@ export type EngineState =
   | { readonly phase: 'ready'; readonly model: LoadedModel }
   | { readonly phase: 'generating'; readonly model: LoadedModel; readonly generationId: string }
   /** The worker died; it is being respawned and the model loaded again. */
-  | { readonly phase: 'recovering'; readonly packageId: PackageId; readonly cause: CodedError; readonly progress: LoadProgress }
+  | {
+      readonly phase: 'recovering';
+      readonly packageId: PackageId;
+      readonly cause: CodedError;
+      readonly progress: LoadProgress;
+    }
   | { readonly phase: 'failed'; readonly error: CodedError; readonly packageId: PackageId | null };
+
+export interface GenerateHandlers {
+  /** Deltas in order. */
+  readonly onText: (delta: string) => void;
+  readonly onStarted?: (info: { promptTokens: number; droppedTurns: number }) => void;
+}
 
 export interface EngineClient {
   getState(): EngineState;
   subscribe(listener: (state: EngineState) => void): () => void;
   report(): Promise<DeviceReport>;
-  /** Resolves when the model is ready; rejects with HypnosError ('cancelled' when aborted). */
+  /**
+   * Resolves when the model is ready; rejects with HypnosError ('cancelled' when aborted). Loading another package
+   * ends what the current one does: its generations reject with 'cancelled'.
+   */
   load(packageId: PackageId, signal?: AbortSignal): Promise<LoadedModel>;
   /**
-   * Streams one answer. `onText` gets deltas in order. Rejects with HypnosError when the worker crashed, hung or lost
-   * its device mid-answer (the client then recovers by itself); what onText delivered is the caller's to keep.
-   * Aborting resolves with finishReason 'stopped'.
+   * Streams one answer; queued while another runs or the model is being loaded. Rejects with HypnosError when the worker
+   * crashed, hung or lost its device mid-answer (the client then recovers by itself); what onText delivered is the
+   * caller's to keep. Aborting resolves with finishReason 'stopped'.
    */
   generate(
     request: GenerateRequest,
-    handlers: { readonly onText: (delta: string) => void; readonly onStarted?: (info: { promptTokens: number; droppedTurns: number }) => void },
+    handlers: GenerateHandlers,
     signal?: AbortSignal,
   ): Promise<GenerateOutcome>;
+  /** Frees the device at once; what runs or waits rejects with 'cancelled'. */
   unload(): Promise<void>;
   dispose(): void;
 }

@@ -10,7 +10,7 @@
  * takes nothing with it that cannot be recomputed. Failures cross as CodedError values, never as exceptions.
  */
 import type { ChatTurn, PackageId, SamplingSettings, GenerationStats } from '../../shared/types.ts';
-import type { Result } from '../../shared/errors.ts';
+import type { CodedError, Result } from '../../shared/errors.ts';
 
 export interface AdapterReport {
   readonly vendor: string;
@@ -78,7 +78,13 @@ export interface GenerateRequest {
 }
 
 export type GenerateEvent =
-  | { readonly type: 'started'; readonly promptTokens: number; readonly droppedTurns: number }
+  | {
+      readonly type: 'started';
+      readonly promptTokens: number;
+      /** Of these, already in the KV cache from an earlier turn. */
+      readonly reusedTokens?: number;
+      readonly droppedTurns: number;
+    }
   | { readonly type: 'text'; readonly delta: string };
 
 export interface GenerateOutcome {
@@ -110,4 +116,6 @@ export interface EngineApi {
   unload(): Promise<void>;
   /** Answers at once if the worker's event loop turns; the client's watchdog calls it. */
   ping(): Promise<void>;
+  /** `listener` hears, once, that the device was lost while no call ran; absent where there is no device to lose. */
+  onDeviceLost?(listener: (error: CodedError) => void): Promise<void>;
 }

@@ -1,0 +1,67 @@
+/** Progress of one load, stage by stage: bytes, speed over the last seconds, time left; a few reports a second. */
+import type { Clock } from '../../platform/clock.ts';
+import type { LoadProgress, LoadStage } from '../shared/api.ts';
+
+const REPORT_EVERY_MS = 100;
+const SPEED_WINDOW_MS = 4000;
+/** A speed is worth telling after this long. */
+const SPEED_AFTER_MS = 500;
+
+export class ProgressMeter {
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly #report: (progress: LoadProgress) => void;
+  #stage: LoadStage = 'manifest';
+  #bytesDone = 0;
+  #bytesTotal = 0;
+  #fraction: number | null = null;
+  #samples: { readonly at: number; readonly bytes: number }[] = [];
+  #reportedAt = -Infinity;
+
+  constructor(report: (progress: LoadProgress) => void, clock: Pick<Clock, 'now'>) {
+    this.#report = report;
+    this.#clock = clock;
+  }
+
+  /** @param bytesTotal of this stage; 0 where it moves none */
+  begin(stage: LoadStage, bytesTotal = 0): void {
+    this.#stage = stage;
+    this.#bytesDone = 0;
+    this.#bytesTotal = bytesTotal;
+    this.#fraction = stage === 'ready' ? 1 : null;
+    this.#samples = [{ at: this.#clock.now(), bytes: 0 }];
+    this.#send(true);
+  }
+
+  addBytes(count: number): void {
+    this.#bytesDone += count;
+    this.#send(false);
+  }
+
+  /** For stages that count something other than bytes. */
+  setFraction(fraction: number): void {
+    this.#fraction = fraction;
+    this.#send(fraction >= 1);
+  }
+
+  #send(isDue: boolean): void {
+    const now = this.#clock.now();
+    if (!isDue && now - this.#reportedAt < REPORT_EVERY_MS) return;
+    this.#reportedAt = now;
+    this.#samples.push({ at: now, bytes: this.#bytesDone });
+    while (this.#samples.length > 2 && now - (this.#samples[1]?.at ?? now) >= SPEED_WINDOW_MS)
+      this.#samples.shift();
+    const oldest = this.#samples[0] ?? { at: now, bytes: 0 };
+    const elapsed = now - oldest.at;
+    const moved = this.#bytesDone - oldest.bytes;
+    const bytesPerSecond = elapsed >= SPEED_AFTER_MS && moved > 0 ? (moved * 1000) / elapsed : null;
+    const left = this.#bytesTotal - this.#bytesDone;
+    this.#report({
+      stage: this.#stage,
+      fraction: this.#bytesTotal > 0 ? Math.min(1, this.#bytesDone / this.#bytesTotal) : this.#fraction,
+      bytesDone: this.#bytesDone,
+      bytesTotal: this.#bytesTotal,
+      bytesPerSecond,
+      secondsLeft: bytesPerSecond === null ? null : Math.max(0, left / bytesPerSecond),
+    });
+  }
+}
