@@ -7,15 +7,17 @@ rules between fields that JSON Schema cannot express.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import resources
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.exceptions import best_match
+from jsonschema.validators import extend
 
 from .checkpoint import read_json_object
 from .errors import InputError, PackageError
@@ -23,6 +25,9 @@ from .staging import hash_file
 
 MANIFEST_NAME = "hypnos-package.json"
 FORMAT = "hypnos-package/1"
+REQUIRED_FILES = ("mlc-chat-config.json", "tensor-cache.json", "tokenizer.json")
+"""What web-llm asks for by name."""
+
 WEB_LLM_VERSION = "0.2.86"
 """The @mlc-ai/web-llm release whose interface libraries are linked for."""
 
@@ -39,7 +44,7 @@ def check(manifest: Any) -> None:
     Raises:
         PackageError: the first thing that is wrong, with its place.
     """
-    error = best_match(Draft202012Validator(schema()).iter_errors(manifest))
+    error = best_match(_Validator(schema()).iter_errors(manifest))
     if error is not None:
         place = "/".join(map(str, error.absolute_path)) or "the document"
         raise PackageError(f"{MANIFEST_NAME}: {place}: {error.message}")
@@ -90,6 +95,15 @@ def verify(folder: str | Path) -> dict[str, Any]:
     return manifest
 
 
+def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    # JSON Schema's patterns are JavaScript's, where $ is the very end; Python's $ lets a line feed follow.
+    if isinstance(instance, str) and not re.search(pattern.replace("$", r"\Z"), instance):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+_Validator = extend(Draft202012Validator, {"pattern": _pattern})
+
+
 def _file_problems(folder: Path, files: list[dict[str, Any]]) -> Iterator[str]:
     listed = {entry["path"]: entry for entry in files}
     for path, entry in listed.items():
@@ -107,17 +121,21 @@ def _file_problems(folder: Path, files: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _inconsistencies(manifest: Mapping[str, Any]) -> Iterator[str]:
-    paths = Counter(entry["path"] for entry in manifest["files"])
-    for path, count in paths.items():
+    paths = [entry["path"] for entry in manifest["files"]]
+    # Two names that differ by case are one file on Windows and macOS.
+    for path, count in Counter(path.lower() for path in paths).items():
         if count > 1:
             yield f"files: {path} is listed {count} times"
-    if MANIFEST_NAME in paths:
+    folded = {path.lower() for path in paths}
+    if MANIFEST_NAME in folded:
         yield f"files: {MANIFEST_NAME} cannot list itself"
+    for path in paths:
+        for folder in PurePosixPath(path.lower()).parents:
+            if str(folder) in folded:
+                yield f"files: {folder} is a file and a folder"
+    for required in REQUIRED_FILES:
+        if required not in paths:
+            yield f"files: {required} is not listed"
     for library in manifest["libraries"]:
         if library["path"] not in paths:
             yield f"libraries: {library['path']} is not among the files"
-    for target, count in Counter(library["target"] for library in manifest["libraries"]).items():
-        if count > 1:
-            yield f"libraries: {count} libraries for target {target}"
-    if manifest["prefill_chunk_size"] > manifest["context_window_size"]:
-        yield "prefill_chunk_size exceeds context_window_size"

@@ -1,7 +1,8 @@
 """Tiny random Hugging Face checkpoints, written by transformers itself, for tests that need a real one.
 
 ``tiny_checkpoint(directory, family)`` leaves what a fine-tuning run leaves: ``config.json``,
-``generation_config.json``, ``model*.safetensors``, ``tokenizer.json``, ``tokenizer_config.json``, ``chat_template.jinja``.
+``generation_config.json``, ``model*.safetensors``, ``tokenizer.json``, ``tokenizer_config.json`` and
+``chat_template.jinja``.
 """
 
 from __future__ import annotations
