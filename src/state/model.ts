@@ -1,0 +1,257 @@
+/**
+ * The model: which packages are served, which tab holds the one engine, and what the engine does.
+ *
+ *   lease 'held' + wanted --> engine.load --> 'ready'
+ *   another tab asks -------> answers end, engine unloads, lease given up ('waiting'), taken back when that tab closes
+ */
+import { createStore } from 'zustand/vanilla';
+import type { LoadedModel } from '../engine/shared/api.ts';
+import { HypnosError } from '../shared/errors.ts';
+import type { PackageId } from '../shared/types.ts';
+import type { LeasePort, StorePorts } from './ports.ts';
+import type { EngineLease, ModelActions, ModelState, ModelStore } from './types.ts';
+
+const DEFAULT_KEY = 'hypnos.default-model';
+/** A lease that nobody holds is granted at once: shorter waits are not worth telling. */
+const WAITING_SHOWN_AFTER_MS = 300;
+
+export interface ModelRoom {
+  readonly store: ModelStore;
+  /** Resolves with a model that is ready to answer, loading one if none is. Rejects with HypnosError. */
+  ready(signal: AbortSignal): Promise<LoadedModel>;
+  /** Resolves when it is known which packages there are. */
+  readonly listed: Promise<void>;
+  /** Which model would answer now; null when there is none. */
+  current(): { readonly id: PackageId; readonly title: { readonly zh: string; readonly en: string } } | null;
+  /** Whether this tab may answer; waits a moment at the start, until it is known. */
+  holdsEngine(): Promise<boolean>;
+  dispose(): void;
+}
+
+/** @param whenIdle resolves once no answer is being written */
+export function createModelRoom(ports: StorePorts, whenIdle: () => Promise<void>): ModelRoom {
+  const { engine, storage, clock } = ports;
+  /** Set while this tab means to have a model: null, the default one. */
+  let wanted: { readonly id: PackageId | null } | null = null;
+  let loading: { readonly id: PackageId; readonly promise: Promise<LoadedModel>; cancel: () => void } | null =
+    null;
+
+  let isHandingOver = false;
+  const lease = ports.createLease(async () => {
+    isHandingOver = true;
+    loading?.cancel();
+    await whenIdle();
+    await engine.unload();
+  });
+
+  const store = createStore<ModelState & ModelActions>((set) => ({
+    packages: [],
+    packagesLoaded: false,
+    defaultId: storage.read(DEFAULT_KEY),
+    engine: engine.getState(),
+    lease: 'unknown',
+    device: null,
+    error: null,
+
+    ensureLoaded: async () => {
+      wanted ??= { id: null };
+      if (engine.getState().phase === 'idle') await loadWanted();
+      // What failed once is tried again when the user asks for it, not by every screen that opens.
+    },
+    load: async (id) => {
+      wanted = { id };
+      if (lease.state !== 'held') lease.requestHandover();
+      else {
+        await whenIdle();
+        await loadWanted();
+      }
+    },
+    cancelLoad: () => {
+      wanted = null;
+      loading?.cancel();
+    },
+    unload: async () => {
+      wanted = null;
+      loading?.cancel();
+      await engine.unload();
+    },
+    setDefault: (id) => {
+      storage.write(DEFAULT_KEY, id);
+      set({ defaultId: id });
+    },
+    requestLease: () => {
+      wanted ??= { id: null };
+      lease.requestHandover();
+    },
+  }));
+
+  const listed = listPackages();
+
+  async function listPackages(): Promise<void> {
+    try {
+      const { defaultId, packages } = await ports.listPackages();
+      const chosen = storage.read(DEFAULT_KEY);
+      const isServed = packages.some(({ id }) => id === chosen);
+      store.setState({ packages, packagesLoaded: true, defaultId: isServed ? chosen : defaultId });
+    } catch (error) {
+      store.setState({ packagesLoaded: true, error: HypnosError.from(error).toCoded() });
+    }
+  }
+
+  /** Loads what is wanted if this tab may; never rejects, failures are state. */
+  async function loadWanted(): Promise<void> {
+    await listed;
+    const id = wanted?.id ?? store.getState().defaultId;
+    if (!wanted || !mayLoad() || id === null) return;
+    await load(id).catch(() => undefined);
+  }
+
+  function mayLoad(): boolean {
+    return lease.state === 'held' && !isHandingOver;
+  }
+
+  function load(id: PackageId): Promise<LoadedModel> {
+    const state = engine.getState();
+    if ((state.phase === 'ready' || state.phase === 'generating') && state.model.id === id)
+      return Promise.resolve(state.model);
+    if (loading?.id === id) return loading.promise;
+    loading?.cancel();
+    const controller = new AbortController();
+    store.setState({ error: null });
+    const promise = engine.load(id, controller.signal);
+    const mine = {
+      id,
+      promise,
+      cancel: () => {
+        controller.abort();
+      },
+    };
+    loading = mine;
+    promise
+      .catch((error: unknown) => {
+        const coded = HypnosError.from(error, 'engine-load-failed').toCoded();
+        if (coded.code !== 'cancelled') store.setState({ error: coded });
+      })
+      .finally(() => {
+        if (loading === mine) loading = null;
+      });
+    return promise;
+  }
+
+  async function ready(signal: AbortSignal): Promise<LoadedModel> {
+    await listed;
+    if (signal.aborted) throw new HypnosError('cancelled');
+    const state = engine.getState();
+    if (state.phase === 'ready' || state.phase === 'generating') return state.model;
+    const id = 'packageId' in state && state.phase === 'recovering' ? state.packageId : null;
+    const waiting = id === null ? loadForAnswer() : recovered();
+    return abortable(waiting, signal);
+  }
+
+  function loadForAnswer(): Promise<LoadedModel> {
+    if (loading) return loading.promise;
+    const id = wanted?.id ?? store.getState().defaultId;
+    if (id === null) return Promise.reject(new HypnosError('model-not-loaded'));
+    wanted ??= { id: null };
+    return load(id);
+  }
+
+  /** The engine client recovers by itself; this only waits for how it ends. */
+  function recovered(): Promise<LoadedModel> {
+    return new Promise((resolve, reject) => {
+      const stop = engine.subscribe((state) => {
+        if (state.phase === 'recovering' || state.phase === 'loading') return;
+        stop();
+        if (state.phase === 'ready' || state.phase === 'generating') resolve(state.model);
+        else if (state.phase === 'failed') reject(new HypnosError(state.error.code, state.error.detail));
+        else reject(new HypnosError('model-not-loaded'));
+      });
+    });
+  }
+
+  const stopEngine = engine.subscribe((state) => {
+    store.setState({ engine: state });
+  });
+  const { settled, dispose: disposeLease } = followLease(lease, clock, (shown) => {
+    isHandingOver = false;
+    store.setState({ lease: shown });
+    if (shown === 'held') void loadWanted();
+  });
+  void engine.report().then(
+    (device) => {
+      store.setState({ device });
+    },
+    (error: unknown) => {
+      store.setState({ error: HypnosError.from(error).toCoded() });
+    },
+  );
+
+  return {
+    store,
+    ready,
+    listed,
+    holdsEngine: async () => {
+      await settled;
+      return mayLoad();
+    },
+    current: () => {
+      const { engine: state, packages, defaultId } = store.getState();
+      if (state.phase === 'ready' || state.phase === 'generating') return state.model;
+      const id = loading?.id ?? (state.phase === 'recovering' ? state.packageId : (wanted?.id ?? defaultId));
+      return packages.find((known) => known.id === id) ?? null;
+    },
+    dispose: () => {
+      stopEngine();
+      disposeLease();
+    },
+  };
+}
+
+/** Waits for the lease and tells its state, but not a wait that ends at once. */
+function followLease(
+  lease: LeasePort,
+  clock: StorePorts['clock'],
+  onChange: (shown: EngineLease) => void,
+): { settled: Promise<void>; dispose: () => void } {
+  let cancelTimer: (() => void) | null = null;
+  let settle: () => void = () => {};
+  const settled = new Promise<void>((resolve) => {
+    settle = resolve;
+  });
+  const show = (state: EngineLease) => {
+    cancelTimer?.();
+    cancelTimer = null;
+    onChange(state);
+    settle();
+  };
+  const follow = () => {
+    const { state } = lease;
+    if (state !== 'waiting') show(state);
+    else
+      cancelTimer ??= clock.after(WAITING_SHOWN_AFTER_MS, () => {
+        show('waiting');
+      });
+  };
+  const stop = lease.subscribe(follow);
+  lease.wait();
+  return {
+    settled,
+    dispose: () => {
+      cancelTimer?.();
+      stop();
+      lease.dispose();
+    },
+  };
+}
+
+function abortable<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => {
+      reject(new HypnosError('cancelled'));
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => {
+      signal.removeEventListener('abort', onAbort);
+    });
+  });
+}
