@@ -3,10 +3,12 @@ import { chooseLibrary } from '../../../src/packages/library.ts';
 import type { AdapterOffer } from '../../../src/packages/library.ts';
 import type { PackageManifest } from '../../../src/packages/manifest.ts';
 import full from '../../fixtures/manifests/good/full.json' with { type: 'json' };
-import minimal from '../../fixtures/manifests/good/minimal.json' with { type: 'json' };
 
 const three = full as PackageManifest;
-const softwareOnly = minimal as PackageManifest;
+const only = (...targets: string[]): PackageManifest => ({
+  ...three,
+  libraries: three.libraries.filter((library) => targets.includes(library.target)),
+});
 const MIB = 2 ** 20;
 const limits = {
   maxComputeWorkgroupStorageSize: 32768,
@@ -35,7 +37,7 @@ describe('choice', () => {
     expect(target(three, adapter())).toBe('gpu-subgroups');
     expect(target(three, adapter({ features: ['shader-f16'] }))).toBe('gpu');
     expect(target(three, adapter({ features: [] }))).toBe('software');
-    expect(target(softwareOnly, adapter())).toBe('software');
+    expect(target(only('software'), adapter())).toBe('software');
   });
 
   test('a software adapter gets the software library, whatever it claims', () => {
@@ -43,24 +45,31 @@ describe('choice', () => {
   });
 
   test('a software adapter takes a GPU library where there is no other', () => {
-    const gpuOnly = { ...three, libraries: three.libraries.filter((library) => library.target === 'gpu') };
-    expect(target(gpuOnly, adapter({ isFallback: true }))).toBe('gpu');
+    expect(target(only('gpu'), adapter({ isFallback: true }))).toBe('gpu');
   });
 });
 
 describe('refusal', () => {
-  const gpuOnly = { ...three, libraries: three.libraries.filter((library) => library.target !== 'software') };
+  const gpuOnly = only('gpu', 'gpu-subgroups');
 
   test('names shader-f16 where that alone is missing', () => {
     expect(failure(gpuOnly, adapter({ features: [] }))).toMatchObject({ code: 'shader-f16-missing' });
   });
 
   test('tells the limit, what is needed and what is offered', () => {
-    const small = { ...limits, maxStorageBufferBindingSize: 128 * MIB };
-    expect(failure(gpuOnly, adapter({ limits: small }))).toMatchObject({
+    const large = {
+      ...three,
+      libraries: three.libraries.map((library) => ({
+        ...library,
+        requires: { ...library.requires, max_buffer_bytes: 600 * MIB },
+      })),
+    };
+    const small = { ...limits, maxStorageBufferBindingSize: 512 * MIB };
+    expect(failure(large, adapter({ limits: small }))).toMatchObject({
       code: 'webgpu-too-weak',
-      detail: { limit: 'maxStorageBufferBindingSize', needed: 233373696, offered: 128 * MIB },
+      detail: { limit: 'maxStorageBufferBindingSize', needed: 600 * MIB, offered: 512 * MIB },
     });
+    expect(target(large, adapter())).toBe('gpu-subgroups');
   });
 
   test.each(Object.keys(limits) as (keyof typeof limits)[])(
