@@ -1,13 +1,12 @@
-// Runs before the first paint, so that a night shift is not greeted by a white flash. src/app/theme.ts keeps the
-// choice under this key and goes on from here.
+// Runs before the first paint, so that a night shift is not greeted by a white flash. The settings are those of
+// src/state/settings.ts; src/app/theme.ts goes on from here.
 (function () {
-  var choice = null;
+  var theme = null;
   try {
-    choice = localStorage.getItem('hypnos.theme');
+    theme = JSON.parse(localStorage.getItem('hypnos.settings')).theme;
   } catch {
-    // Storage is blocked: follow the system.
+    // No settings yet, or storage is blocked: follow the system.
   }
-  var dark =
-    choice === 'dark' || (choice !== 'light' && matchMedia('(prefers-color-scheme: dark)').matches);
+  var dark = theme === 'dark' || (theme !== 'light' && matchMedia('(prefers-color-scheme: dark)').matches);
   document.documentElement.dataset.theme = dark ? 'dark' : 'light';
 })();

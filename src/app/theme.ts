@@ -1,7 +1,5 @@
 import type { SettingsStore, Theme } from '../state/types.ts';
 
-/** public/theme.js reads it before the first paint, long before the settings are there. */
-const KEY = 'hypnos.theme';
 const prefersDark = matchMedia('(prefers-color-scheme: dark)');
 
 function show(theme: Theme): void {
@@ -11,16 +9,10 @@ function show(theme: Theme): void {
   document.querySelector('meta[name="theme-color"]')?.setAttribute('content', ground);
 }
 
-/** Shows the theme of the settings, and follows them and the system. */
+/** Shows the theme of the settings, and follows them and the system. Before it, public/theme.js has done the same. */
 export function followTheme(settings: SettingsStore): void {
   const apply = () => {
-    const { theme } = settings.getState();
-    show(theme);
-    try {
-      localStorage.setItem(KEY, theme);
-    } catch {
-      // Storage is blocked: the next start follows the system.
-    }
+    show(settings.getState().theme);
   };
   apply();
   settings.subscribe((now, before) => {

@@ -18,7 +18,15 @@ export interface DialogProps {
 }
 
 /** A modal dialog: focus stays inside, Escape and the backdrop close it, focus returns to where it was. */
-export function Dialog({ open, onOpenChange, title, description, footer, size = 'm', children }: DialogProps) {
+export function Dialog({
+  open,
+  onOpenChange,
+  title,
+  description,
+  footer,
+  size = 'm',
+  children,
+}: DialogProps) {
   const { t } = useTranslation();
   return (
     <Base.Root

@@ -10,7 +10,13 @@ export interface SwitchProps {
   readonly labelHidden?: boolean;
 }
 
-export function Switch({ checked, onCheckedChange, label, disabled = false, labelHidden = false }: SwitchProps) {
+export function Switch({
+  checked,
+  onCheckedChange,
+  label,
+  disabled = false,
+  labelHidden = false,
+}: SwitchProps) {
   return (
     <label className={styles.label}>
       <Base.Root

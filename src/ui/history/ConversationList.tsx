@@ -61,7 +61,9 @@ export function ConversationList({ currentId, onNavigate }: ConversationListProp
   function moveFocus(event: KeyboardEvent<HTMLElement>) {
     const target = (event.target as HTMLElement).closest<HTMLElement>('[data-row]');
     if (!target) return;
-    const stops = rows.flatMap((row, index) => (row.type === 'conversation' ? [{ key: row.key, index }] : []));
+    const stops = rows.flatMap((row, index) =>
+      row.type === 'conversation' ? [{ key: row.key, index }] : [],
+    );
     const at = stops.findIndex(({ key }) => key === target.dataset.row);
     const next = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: stops.length - 1 }[event.key];
     if (next === undefined || event.altKey || event.ctrlKey || event.metaKey) return;

@@ -1,8 +1,10 @@
 import { useEffect, useState } from 'react';
+import type { KeyboardEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'wouter';
 import { useHistory, useStores } from '../../state/hooks.ts';
 import type { SearchHit } from '../../state/types.ts';
+import { SEARCH_INPUT_ID } from './SearchBox.tsx';
 import { markExcerpt } from './excerpt.ts';
 import styles from './SearchResults.module.css';
 
@@ -26,11 +28,13 @@ export function SearchResults({ query, onNavigate }: SearchResultsProps) {
         {hits.length > 0 ? t('hitCount', { total: hits.length }) : t('noHits', { query })}
       </p>
       {hits.length > 0 && (
-        <ul className={styles.list} aria-label={t('hits')}>
+        <ul className={styles.list} aria-label={t('hits')} onKeyDown={moveFocus}>
           {hits.map((hit) => (
             <li key={hit.messageId ?? `title-${hit.conversationId}`}>
               <Link
-                href={hit.messageId ? `/c/${hit.conversationId}/${hit.messageId}` : `/c/${hit.conversationId}`}
+                href={
+                  hit.messageId ? `/c/${hit.conversationId}/${hit.messageId}` : `/c/${hit.conversationId}`
+                }
                 className={styles.hit}
                 data-hit
                 onClick={onNavigate}
@@ -52,6 +56,16 @@ export function SearchResults({ query, onNavigate }: SearchResultsProps) {
       )}
     </>
   );
+}
+
+function moveFocus(event: KeyboardEvent<HTMLElement>) {
+  const links = [...event.currentTarget.querySelectorAll<HTMLElement>('[data-hit]')];
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (step === undefined || event.altKey) return;
+  event.preventDefault();
+  const next = links.findIndex((link) => link === document.activeElement) + step;
+  if (next < 0) document.getElementById(SEARCH_INPUT_ID)?.focus();
+  else links[Math.min(next, links.length - 1)]?.focus();
 }
 
 function Marked({ hit }: { readonly hit: SearchHit }) {

@@ -1,0 +1,34 @@
+/** Puts the real parts together: engine, history, stores. */
+import { createEngineClient } from '../engine/client/index.ts';
+import { fetchIndex, locate } from '../packages/served.ts';
+import { browserPorts, createStores } from '../state/index.ts';
+import type { StoresHandle } from '../state/index.ts';
+
+/** A model that is kept, small, or served from this computer loads with the page; a large download is asked for. */
+const LOADS_UNASKED_BYTES = 512e6;
+
+export function startStores(): StoresHandle {
+  const modelsUrl = new URL('models/', document.baseURI).href;
+  const fetchFile = (url: string, init: RequestInit) => fetch(url, init);
+  const engine = createEngineClient({
+    locate: async (id) => locate(await fetchIndex(modelsUrl, fetchFile), id),
+  });
+  return createStores(browserPorts({ engine, modelsUrl }));
+}
+
+/** Loads the default model in the background once it is known which one that is, unless that costs the user something. */
+export function loadDefaultModel(stores: StoresHandle, servedLocally: boolean): void {
+  const { model } = stores;
+  const consider = (): boolean => {
+    const { packages, packagesLoaded, defaultId, ensureLoaded } = model.getState();
+    if (!packagesLoaded) return false;
+    const summary = packages.find(({ id }) => id === defaultId);
+    if (summary && (servedLocally || summary.offline || summary.bytes <= LOADS_UNASKED_BYTES))
+      void ensureLoaded();
+    return true;
+  };
+  if (consider()) return;
+  const stop = model.subscribe(() => {
+    if (consider()) stop();
+  });
+}

@@ -1,0 +1,32 @@
+import type { DeviceReport, EngineState } from '../../state/types.ts';
+
+/** Why no model can run here; null where one can, or nobody knows yet. */
+export type DeviceProblem = 'insecure' | 'no-webgpu' | 'no-adapter' | 'too-weak' | 'no-f16';
+
+export function findDeviceProblem(device: DeviceReport | null, engine: EngineState): DeviceProblem | null {
+  if (device && !device.isSecureContext) return 'insecure'; // first: browsers hide WebGPU there
+  if (device && !device.hasWebGpu) return 'no-webgpu';
+  if (device && !device.adapter) return 'no-adapter';
+  if (engine.phase !== 'failed') return null;
+  switch (engine.error.code) {
+    case 'webgpu-unavailable':
+      return 'no-adapter';
+    case 'webgpu-too-weak':
+      return 'too-weak';
+    case 'shader-f16-missing':
+      return 'no-f16';
+    default:
+      return null;
+  }
+}
+
+export type BrowserName = 'chrome' | 'edge' | 'firefox' | 'safari' | 'other';
+
+export function browserOf(userAgent: string): BrowserName {
+  if (/\bEdg(?:e|A|iOS)?\//.test(userAgent)) return 'edge';
+  if (/\b(?:Firefox|FxiOS)\//.test(userAgent)) return 'firefox';
+  if (/\b(?:Chrome|Chromium|CriOS)\//.test(userAgent)) return 'chrome';
+  return /\bSafari\//.test(userAgent) ? 'safari' : 'other';
+}
+
+export const isLinux = (userAgent: string): boolean => /Linux/.test(userAgent) && !/Android/.test(userAgent);

@@ -1,0 +1,49 @@
+import { useEffect } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useModel, useStores } from '../../state/hooks.ts';
+import { ErrorNotice, ScreenHeader } from '../components/index.ts';
+import { Page, Section } from '../components/Page.tsx';
+import { DeviceReportCard } from '../device/DeviceReportCard.tsx';
+import { useShell } from '../shell.ts';
+import { PackageCard } from './PackageCard.tsx';
+import { StorageCard } from './StorageCard.tsx';
+import styles from './ModelsScreen.module.css';
+
+/** The packages served with the page, what they are, and what this device makes of them. */
+export function ModelsScreen() {
+  const { t } = useTranslation('models');
+  const { model } = useStores();
+  const packages = useModel((state) => state.packages);
+  const isLoaded = useModel((state) => state.packagesLoaded);
+  const error = useModel((state) => state.error);
+  const engine = useModel((state) => state.engine);
+  const refreshStorage = useShell((state) => state.refreshStorage);
+
+  useEffect(() => {
+    void refreshStorage();
+  }, [refreshStorage]);
+  // A failure that belongs to one package is shown on its card.
+  const isOfPackage = engine.phase === 'failed' && engine.packageId !== null;
+
+  return (
+    <>
+      <ScreenHeader title={t('title')} />
+      <Page>
+        {error && error.code !== 'cancelled' && !isOfPackage && <ErrorNotice error={error} />}
+        <div className={styles.packages}>
+          {packages.map((summary) => (
+            <PackageCard key={summary.id} summary={summary} actions={model.getState()} />
+          ))}
+          {isLoaded && packages.length === 0 && <p className={styles.empty}>{t('empty')}</p>}
+          {!isLoaded && <p className={styles.empty}>{t('reading')}</p>}
+        </div>
+        <Section title={t('storage.title')} hint={t('storage.hint')}>
+          <StorageCard />
+        </Section>
+        <Section title={t('device')}>
+          <DeviceReportCard />
+        </Section>
+      </Page>
+    </>
+  );
+}

@@ -1,0 +1,199 @@
+import { ShieldAlert, ShieldCheck } from 'lucide-react';
+import { useTranslation } from 'react-i18next';
+import { useModel } from '../../state/hooks.ts';
+import type { ModelActions, PackageSummary } from '../../state/types.ts';
+import { Button, ErrorNotice, Pill, ProgressBar, Switch, cx } from '../components/index.ts';
+import { formatBytes, formatCount, formatNumber } from '../format.ts';
+import { useShell } from '../shell.ts';
+import { LoadProgressLine } from './LoadProgressLine.tsx';
+import { ProgressFigures } from './ProgressFigures.tsx';
+import { titleIn } from './useModelLine.ts';
+import styles from './PackageCard.module.css';
+
+export interface PackageCardProps {
+  readonly summary: PackageSummary;
+  readonly actions: ModelActions;
+}
+
+export function PackageCard({ summary, actions }: PackageCardProps) {
+  const { t, i18n } = useTranslation('models');
+  const engine = useModel((state) => state.engine);
+  const lease = useModel((state) => state.lease);
+  const isDefault = useModel((state) => state.defaultId === summary.id);
+  const title = titleIn(summary.title, i18n.language);
+
+  const isRunning =
+    (engine.phase === 'ready' || engine.phase === 'generating') && engine.model.id === summary.id;
+  const isLoading =
+    (engine.phase === 'loading' || engine.phase === 'recovering') && engine.packageId === summary.id;
+  const failure = engine.phase === 'failed' && engine.packageId === summary.id ? engine.error : null;
+  const isElsewhere = lease === 'waiting';
+
+  return (
+    <article aria-label={title} className={cx(styles.card, isRunning && styles.running)}>
+      <header className={styles.header}>
+        <div className={styles.names}>
+          <h2>{title}</h2>
+          <div className={styles.pills}>
+            {isRunning && <Pill tone="accent">{t('running')}</Pill>}
+            {isDefault && <Pill>{t('default')}</Pill>}
+            <Pill
+              tone={summary.reviewed ? 'ok' : 'warn'}
+              icon={
+                summary.reviewed ? (
+                  <ShieldCheck size={13} aria-hidden />
+                ) : (
+                  <ShieldAlert size={13} aria-hidden />
+                )
+              }
+            >
+              {t(summary.reviewed ? 'reviewed' : 'unreviewed')}
+            </Pill>
+          </div>
+        </div>
+        <div className={styles.actions}>
+          {!isDefault && (
+            <Button
+              size="s"
+              variant="ghost"
+              onClick={() => {
+                actions.setDefault(summary.id);
+              }}
+            >
+              {t('makeDefault')}
+            </Button>
+          )}
+          {isRunning ? (
+            <Button size="s" onClick={() => void actions.unload()}>
+              {t('unload')}
+            </Button>
+          ) : isElsewhere ? (
+            <Button
+              size="s"
+              onClick={() => {
+                actions.requestLease();
+              }}
+            >
+              {t('takeOver')}
+            </Button>
+          ) : (
+            !isLoading && (
+              <Button size="s" variant="primary" onClick={() => void actions.load(summary.id)}>
+                {t('load')}
+              </Button>
+            )
+          )}
+        </div>
+      </header>
+
+      <p className={styles.figures}>
+        {[
+          t('parameters', { count: summary.parameters, shown: formatCount(summary.parameters) }),
+          summary.quantization,
+          t('context', { shown: formatNumber(summary.contextWindowSize) }),
+          formatBytes(summary.bytes),
+        ].join(' · ')}
+      </p>
+      <p className={styles.notice}>{titleIn(summary.notice, i18n.language)}</p>
+
+      {isLoading && (
+        <LoadProgressLine
+          progress={engine.progress}
+          isRecovering={engine.phase === 'recovering'}
+          onCancel={actions.cancelLoad}
+        />
+      )}
+      {failure && failure.code !== 'cancelled' && (
+        <ErrorNotice
+          error={failure}
+          actions={
+            <Button size="s" onClick={() => void actions.load(summary.id)}>
+              {t('tryAgain')}
+            </Button>
+          }
+        />
+      )}
+
+      <Keeping summary={summary} />
+
+      <details className={styles.more}>
+        <summary>{t('provenance')}</summary>
+        <dl>
+          <dt>{t('licence')}</dt>
+          <dd>{summary.licence}</dd>
+          <dt>{t('data')}</dt>
+          <dd>
+            {summary.data.length > 0 ? (
+              <ul>
+                {summary.data.map((source) => (
+                  <li key={source}>{source}</li>
+                ))}
+              </ul>
+            ) : (
+              t('dataUnstated')
+            )}
+          </dd>
+          <dt>{t('architecture')}</dt>
+          <dd>{summary.architecture}</dd>
+          <dt>{t('version')}</dt>
+          <dd>
+            {summary.id} {summary.version}
+          </dd>
+        </dl>
+      </details>
+    </article>
+  );
+}
+
+function Keeping({ summary }: { readonly summary: PackageSummary }) {
+  const { t } = useTranslation('models');
+  const kept = useShell((state) => state.keptPackages?.has(summary.id) ?? summary.offline);
+  const keeping = useShell((state) => state.keeping);
+  const failure = useShell((state) =>
+    state.keepError?.packageId === summary.id ? state.keepError.error : null,
+  );
+  const shellKept = useShell((state) => state.shellKept);
+  const keepPackage = useShell((state) => state.keepPackage);
+  const dropPackage = useShell((state) => state.dropPackage);
+  const cancelKeeping = useShell((state) => state.cancelKeeping);
+  const mine = keeping?.packageId === summary.id ? keeping : null;
+
+  return (
+    <div className={styles.keep}>
+      <div className={styles.keepHead}>
+        <Switch
+          checked={kept || mine !== null}
+          disabled={keeping !== null && mine === null}
+          label={t('keep.label')}
+          onCheckedChange={(checked) => {
+            if (checked) void keepPackage(summary.id);
+            else if (mine) cancelKeeping();
+            else void dropPackage(summary.id);
+          }}
+        />
+        <small>
+          {mine
+            ? t('keep.busy')
+            : kept
+              ? t(shellKept === false ? 'keep.keptNoShell' : 'keep.kept')
+              : t('keep.off', { size: formatBytes(summary.bytes) })}
+        </small>
+      </div>
+      {mine && (
+        <div className={styles.progress}>
+          <ProgressBar
+            value={mine.bytesTotal > 0 ? mine.bytesDone / mine.bytesTotal : null}
+            label={t('keep.busy')}
+          />
+          <div className={styles.progressLine}>
+            <ProgressFigures {...mine} />
+            <Button size="s" variant="ghost" onClick={cancelKeeping}>
+              {t('cancel')}
+            </Button>
+          </div>
+        </div>
+      )}
+      {failure && <ErrorNotice error={failure} />}
+    </div>
+  );
+}

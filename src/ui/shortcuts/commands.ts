@@ -1,0 +1,12 @@
+/** What a command is to the screens: a name, a group and its keys. src/app/commands.ts says what each does. */
+import type { Translation } from '../../i18n/index.ts';
+
+export type CommandId = keyof Translation['shortcuts']['commands'];
+export type CommandGroup = keyof Translation['shortcuts']['groups'];
+
+export interface CommandEntry {
+  readonly id: CommandId;
+  readonly group: CommandGroup;
+  /** As src/ui/shortcuts/keys.ts reads them; several ways are listed in order of preference. */
+  readonly keys: readonly string[];
+}
