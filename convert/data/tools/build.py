@@ -66,7 +66,7 @@ def main():
                     complaints.append(f"{where}: empty question or answer")
                 if len(output) > 420 or len(output) < 8:
                     complaints.append(f"{where}: answer of {len(output)} characters")
-                if not re.search(r"[。！？|）)]$", output) and not re.match(r"(- |\d+\. )", output.splitlines()[-1] if output else ""):
+                if not re.search(r"[。！？|）)”]$", output) and not re.match(r"(- |\d+\. )", output.splitlines()[-1] if output else ""):
                     complaints.append(f"{where}: answer does not end cleanly: …{output[-12:]}")
                 for question in questions:
                     if question in asked:
