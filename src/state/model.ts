@@ -141,6 +141,7 @@ export function createModelRoom(ports: StorePorts, whenIdle: () => Promise<void>
   async function ready(signal: AbortSignal): Promise<LoadedModel> {
     await listed;
     if (signal.aborted) throw new HypnosError('cancelled');
+    if (lease.state !== 'held') throw new HypnosError('engine-busy', { holder: 'another-tab' });
     const state = engine.getState();
     if (state.phase === 'ready' || state.phase === 'generating') return state.model;
     const id = 'packageId' in state && state.phase === 'recovering' ? state.packageId : null;
