@@ -1,0 +1,53 @@
+import { memo, useDeferredValue } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useChat } from '../../state/hooks.ts';
+import type { ThreadItem } from '../../state/types.ts';
+import { Pill } from '../components/index.ts';
+import { Markdown } from '../markdown/Markdown.tsx';
+import { AnswerEnd } from './AnswerEnd.tsx';
+import { AnswerFooter } from './AnswerFooter.tsx';
+import { AnswerWaiting } from './AnswerWaiting.tsx';
+import { DroppedTurns } from './DroppedTurns.tsx';
+import styles from './messages.module.css';
+
+export interface AnswerMessageProps {
+  readonly item: ThreadItem;
+  readonly isLast: boolean;
+}
+
+export const AnswerMessage = memo(function AnswerMessage({ item, isLast }: AnswerMessageProps) {
+  const { t } = useTranslation('chat');
+  const { message } = item;
+  const streamed = useChat(({ streaming }) => (streaming?.messageId === message.id ? streaming.text : null));
+  const isMine = streamed !== null;
+  // Frames that a slow device cannot draw in time are left out, not queued.
+  const text = useDeferredValue(streamed ?? message.text);
+  // Open and not ours: another tab is writing it.
+  const isGrowing = isMine || message.finishReason === null;
+
+  return (
+    <article
+      id={`message-${message.id}`}
+      className={styles.answer}
+      aria-label={t('thread.answer')}
+      aria-busy={isGrowing}
+    >
+      {message.droppedTurns > 0 && <DroppedTurns count={message.droppedTurns} />}
+      <div className={styles.who}>
+        <b translate="no">Hypnos</b>
+        <Pill tone="accent" className={styles.aiLabel}>
+          {t('aiLabel')}
+        </Pill>
+        {message.model && <span className={styles.model}>{message.model.title}</span>}
+      </div>
+      {text !== '' && <Markdown text={text} streaming={isGrowing} />}
+      {isGrowing && text === '' && <AnswerWaiting isMine={isMine} />}
+      {!isGrowing && (
+        <>
+          <AnswerEnd message={message} isLast={isLast} />
+          <AnswerFooter item={item} />
+        </>
+      )}
+    </article>
+  );
+});

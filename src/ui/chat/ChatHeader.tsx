@@ -1,0 +1,180 @@
+import { useEffect, useRef, useState } from 'react';
+import { Download, FileJson, FileText, Pencil, SlidersHorizontal } from 'lucide-react';
+import { useTranslation } from 'react-i18next';
+import { useChat, useHistory, useModel } from '../../state/hooks.ts';
+import { IconButton, Menu, Pill, ScreenHeader } from '../components/index.ts';
+import { formatNumber } from '../format.ts';
+import { useTransfer } from '../history/transfer.ts';
+import { titleIn } from '../models/useModelLine.ts';
+import { ConversationSettings } from './ConversationSettings.tsx';
+import { isComposing, keyFacts } from './sendKey.ts';
+import { useContextSize, useCurrentPackage } from './useModelStatus.ts';
+import styles from './ChatHeader.module.css';
+
+export function ChatHeader() {
+  const { t } = useTranslation('chat');
+  const conversation = useChat((state) => state.conversation);
+  const { exportConversations } = useTransfer();
+  const [isSettingsOpen, setSettingsOpen] = useState(false);
+  const hasOwnSettings = useChat((state) => state.systemPrompt !== null || state.sampling !== null);
+
+  return (
+    <>
+      <ScreenHeader title={<Title />}>
+        <Chips />
+        {conversation && (
+          <Menu
+            trigger={
+              <IconButton label={t('header.export')} size="s" tooltip={false}>
+                <Download size={17} aria-hidden />
+              </IconButton>
+            }
+            entries={[
+              {
+                id: 'markdown',
+                label: t('header.exportMarkdown'),
+                icon: <FileText size={15} />,
+                onSelect: () => void exportConversations('markdown', [conversation.id], conversation.title),
+              },
+              {
+                id: 'json',
+                label: t('header.exportJson'),
+                icon: <FileJson size={15} />,
+                onSelect: () => void exportConversations('json', [conversation.id], conversation.title),
+              },
+            ]}
+          />
+        )}
+        <IconButton
+          label={t('header.settings')}
+          size="s"
+          className={hasOwnSettings ? styles.changed : undefined}
+          onClick={() => {
+            setSettingsOpen(true);
+          }}
+        >
+          <SlidersHorizontal size={17} aria-hidden />
+        </IconButton>
+      </ScreenHeader>
+      <ConversationSettings open={isSettingsOpen} onOpenChange={setSettingsOpen} />
+    </>
+  );
+}
+
+/** What answers here: model, quantisation, engine, context window. */
+function Chips() {
+  const { t, i18n } = useTranslation('chat');
+  const model = useCurrentPackage();
+  const size = useContextSize();
+  const phase = useModel((state) => state.engine.phase);
+  if (!model) return null;
+  const isLoaded = phase === 'ready' || phase === 'generating';
+  return (
+    <ul className={styles.chips}>
+      <li>
+        <Pill className={styles.chip}>
+          {isLoaded && <i className={styles.live} aria-hidden />}
+          {titleIn(model.title, i18n.language)} · {model.quantization}
+        </Pill>
+      </li>
+      <li className={styles.minor}>
+        <Pill className={styles.chip}>WebGPU</Pill>
+      </li>
+      {size !== null && (
+        <li className={styles.minor}>
+          <Pill className={styles.chip}>{t('header.context', { size: formatNumber(size) })}</Pill>
+        </li>
+      )}
+    </ul>
+  );
+}
+
+function Title() {
+  const { t } = useTranslation('chat');
+  const conversation = useChat((state) => state.conversation);
+  const rename = useHistory((state) => state.rename);
+  const [isEditing, setIsEditing] = useState(false);
+  const title = conversation?.title || t('untitled');
+
+  if (!conversation) return <span className={styles.title}>{title}</span>;
+  if (isEditing)
+    return (
+      <TitleField
+        title={conversation.title}
+        onDone={(next) => {
+          setIsEditing(false);
+          if (next) void rename(conversation.id, next);
+        }}
+      />
+    );
+  return (
+    <span className={styles.titleLine}>
+      <span
+        className={styles.title}
+        title={title}
+        onDoubleClick={() => {
+          setIsEditing(true);
+        }}
+      >
+        {title}
+      </span>
+      <IconButton
+        label={t('header.rename')}
+        keys="f2"
+        size="s"
+        className={styles.rename}
+        onClick={() => {
+          setIsEditing(true);
+        }}
+      >
+        <Pencil size={14} aria-hidden />
+      </IconButton>
+    </span>
+  );
+}
+
+interface TitleFieldProps {
+  readonly title: string;
+  /** null: nothing to change. */
+  readonly onDone: (title: string | null) => void;
+}
+
+function TitleField({ title, onDone }: TitleFieldProps) {
+  const { t } = useTranslation('chat');
+  const [text, setText] = useState(title);
+  const field = useRef<HTMLInputElement>(null);
+  const isDone = useRef(false);
+
+  useEffect(() => {
+    field.current?.focus();
+    field.current?.select();
+  }, []);
+
+  const finish = (isSaved: boolean): void => {
+    if (isDone.current) return; // leaving by Enter or Escape also blurs
+    isDone.current = true;
+    const next = text.trim();
+    onDone(isSaved && next !== '' && next !== title ? next : null);
+  };
+  return (
+    <input
+      ref={field}
+      className={styles.field}
+      value={text}
+      maxLength={200}
+      aria-label={t('header.titleField')}
+      onChange={(event) => {
+        setText(event.target.value);
+      }}
+      onBlur={() => {
+        finish(true);
+      }}
+      onKeyDown={(event) => {
+        if (isComposing(keyFacts(event))) return;
+        if (event.key !== 'Enter' && event.key !== 'Escape') return;
+        event.preventDefault();
+        finish(event.key === 'Enter');
+      }}
+    />
+  );
+}
