@@ -13,6 +13,7 @@ Names of the fixed strings, for a conversation of system message, questions and 
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,9 @@ from .errors import InputError, TemplateError
 from .tokenizer import ModelTokenizer
 
 _MARKERS = ("Xsystem0X", "Xquestion1X", "Xanswer1X", "Xquestion2X", "Xanswer2X", "Xquestion3X")
+
+_CLOCK = re.compile(r"strftime_now\(\s*(['\"])(.*?)\1")
+_CLOCK_MACRO = "{% macro strftime_now(pattern) %}{{ hypnos_dates[pattern] }}{% endmacro %}"
 
 PROBE_SYSTEMS = ("你是麻醉科助手，只回答麻醉学问题。", "You are a careful assistant.\nAnswer briefly: 1, 2, 3.")
 PROBE_TURNS = (
@@ -82,8 +86,8 @@ def derive(
     """
     options = options or TemplateOptions()
     renderer = _Renderer(tokenizer, options)
-    renderer.check_clock()
     pieces = _read_pieces(renderer, options)
+    renderer.check_clock()
     reference_system = options.system_prompt
     failure: TemplateError | None = None
     for candidate in _candidates(pieces, tokenizer):
@@ -94,7 +98,9 @@ def derive(
             failure = failure or error
             continue
         return _finish(template, renderer, pieces, reference_system)
-    raise failure or TemplateError(
+    if failure is not None:
+        raise TemplateError(f"{failure}, {_NO_SYSTEM}" if pieces.opening is not None else str(failure)) from failure
+    raise TemplateError(
         "the chat template cannot be expressed in web-llm's terms: "
         f"after a question it writes {pieces.question_to_answer!r} before an answer in the history, but ends with "
         f"{pieces.closing!r} where an answer is due; {_WAY_OUT}"
@@ -102,6 +108,7 @@ def derive(
 
 
 _WAY_OUT = "give another one with --chat-template FILE"
+_NO_SYSTEM = "or use --no-system if no system message will be given"
 
 
 @dataclass(frozen=True)
@@ -134,6 +141,10 @@ class _Renderer:
                 "the checkpoint has no chat template (neither chat_template.jinja nor an entry in "
                 f"tokenizer_config.json); {_WAY_OUT}"
             )
+        # transformers passes plain data to templates, no functions: the clock is a macro over formatted dates.
+        self._date_patterns = [pattern for _, pattern in _CLOCK.findall(self._source)]
+        if self._date_patterns:
+            self._source = _CLOCK_MACRO + self._source
 
     def text(self, system: str | None, turns: Sequence[str], date: datetime.date | None = None) -> str:
         return self._apply(system, turns, date, tokenize=False)
@@ -159,7 +170,9 @@ class _Renderer:
             tokenize=tokenize,
             return_dict=False,
             enable_thinking=self._options.thinking,
-            strftime_now=today.strftime,
+            # web-llm takes control tokens in messages for what they are, so must the text that is compared with it.
+            sanitize_control_tokens=False,
+            hypnos_dates={pattern: today.strftime(pattern) for pattern in self._date_patterns},
         )
 
 
@@ -183,13 +196,14 @@ def _read_pieces(renderer: _Renderer, options: TemplateOptions) -> _Pieces:
             with_system = _cut(renderer.text(system, turns), _MARKERS)
         except jinja2.TemplateError:
             with_system = None  # The template itself refuses system messages.
+        except TemplateError as error:
+            raise TemplateError(f"{error}, {_NO_SYSTEM}") from None
         if with_system is not None:
             opening, after_system, *rest = with_system
             if rest != bare[1:]:
                 raise TemplateError(
                     "the chat template changes what stands around later messages when there is a system message: "
-                    f"{bare[1:]!r} became {rest!r}; web-llm's strings are fixed; {_WAY_OUT}, or use --no-system "
-                    "if no system message will be given"
+                    f"{bare[1:]!r} became {rest!r}; web-llm's strings are fixed; {_WAY_OUT}, {_NO_SYSTEM}"
                 )
     bos = renderer.bos
     if not (bos and opening_bare.startswith(bos) and (opening is None or opening.startswith(bos))):
@@ -241,32 +255,40 @@ def _candidates(pieces: _Pieces, tokenizer: ModelTokenizer) -> Iterator[dict[str
     role_templates stay unset wherever possible: web-llm would expand ``$&`` and the like in messages.
     """
     common = _common_prefix(pieces.question_to_answer, pieces.closing)
-    content_sep = pieces.question_to_answer[len(common) :]
-    role_templates = {}
-    for system in _system_placements(pieces):
-        user = system.pop("user")
-        if content_sep and not user.endswith(content_sep):
-            role_templates = {"assistant": content_sep + "{assistant_message}"}
-            separator = ""
-        else:
-            separator = content_sep
+    before_answer = pieces.question_to_answer[len(common) :]
+    prepends_space = tokenizer.info()["prepend_space_in_encode"]
+    for placement in _system_placements(pieces):
         for cut in _cuts(common, tokenizer.special_tokens()):
-            candidate = {
-                **system,
-                "roles": {
-                    "user": user.removesuffix(separator) if separator else user,
-                    "assistant": common[cut:],
-                    "tool": user.removesuffix(separator) if separator else user,
-                },
-                "seps": [common[:cut], system["seps"][1]],
-                "role_content_sep": separator,
-                "role_empty_sep": pieces.closing[len(common) :],
-            }
-            if role_templates:
-                candidate["role_templates"] = role_templates
-            if pieces.bos:
-                candidate["system_prefix_token_ids"] = tokenizer.encode(pieces.bos)
-            yield candidate
+            assistant, content = common[cut:], before_answer
+            yield _candidate(placement, common[:cut], assistant, content, pieces, tokenizer)
+            if prepends_space and (assistant + content).startswith(" "):
+                # Each part is tokenised on its own, and this tokenizer then writes the leading space itself.
+                assistant, content = (assistant[1:], content) if assistant else ("", content[1:])
+                yield _candidate(placement, common[:cut], assistant, content, pieces, tokenizer)
+
+
+def _candidate(
+    placement: Mapping[str, Any],
+    question_end: str,
+    assistant: str,
+    before_answer: str,
+    pieces: _Pieces,
+    tokenizer: ModelTokenizer,
+) -> dict[str, Any]:
+    candidate = {key: value for key, value in placement.items() if key not in ("user", "answer_end")}
+    user = placement["user"]
+    # web-llm has one role_content_sep for both roles; what stands before answers only goes into a role template.
+    shared = before_answer if user.endswith(before_answer) else ""
+    if before_answer and not shared:
+        candidate["role_templates"] = {"assistant": before_answer + "{assistant_message}"}
+    user = user[: len(user) - len(shared)]
+    candidate["roles"] = {"user": user, "assistant": assistant, "tool": user}
+    candidate["seps"] = [question_end, placement["answer_end"]]
+    candidate["role_content_sep"] = shared
+    candidate["role_empty_sep"] = pieces.closing[len(_common_prefix(pieces.question_to_answer, pieces.closing)) :]
+    if pieces.bos:
+        candidate["system_prefix_token_ids"] = tokenizer.encode(pieces.bos)
+    return candidate
 
 
 def _system_placements(pieces: _Pieces) -> Iterator[dict[str, Any]]:
@@ -279,7 +301,7 @@ def _system_placements(pieces: _Pieces) -> Iterator[dict[str, Any]]:
     between = pieces.answer_to_question
     if pieces.opening_bare is None:
         opening = (pieces.opening or "") + SYSTEM_PLACEHOLDER
-        always: dict[str, Any] = {"system_message": _escape(pieces.default_system), "user": between, "seps": ["", ""]}
+        always: dict[str, Any] = {"system_message": _escape(pieces.default_system), "user": between, "answer_end": ""}
         if pieces.after_system.endswith(between):
             before = pieces.after_system[: len(pieces.after_system) - len(between)]
             yield {**always, "system_template": opening + before, "add_role_after_system_message": True}
@@ -292,7 +314,7 @@ def _system_placements(pieces: _Pieces) -> Iterator[dict[str, Any]]:
         "system_message": "",
         "render_empty_system_message": False,
         "user": user,
-        "seps": ["", between[: len(between) - len(user)]],
+        "answer_end": between[: len(between) - len(user)],
     }
     if pieces.opening is None:
         # Without a placeholder the template is the whole system prompt: none, whatever message is given.
