@@ -25,7 +25,7 @@ export function AnswerFooter({ item }: { readonly item: ThreadItem }) {
     const attribution = message.model
       ? t('copy.attribution', { model: message.model.title })
       : t('copy.attributionNoModel');
-    void copyText(answerCopy(message, format, attribution));
+    void answerCopy(message, format, attribution).then(copyText);
   };
   const number = (value: number, digits = 0): string =>
     new Intl.NumberFormat(i18n.language, { maximumFractionDigits: digits }).format(value);

@@ -3,7 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { useChat } from '../../state/hooks.ts';
 import type { ThreadItem } from '../../state/types.ts';
 import { Pill } from '../components/index.ts';
-import { Markdown } from '../markdown/Markdown.tsx';
+import { Markdown } from '../markdown/LazyMarkdown.tsx';
 import { AnswerEnd } from './AnswerEnd.tsx';
 import { AnswerFooter } from './AnswerFooter.tsx';
 import { AnswerWaiting } from './AnswerWaiting.tsx';

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'react';
+import { lazy, Suspense, useEffect, useRef, useState } from 'react';
 import { Download, FileJson, FileText, Pencil, SlidersHorizontal } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { useChat, useHistory, useModel } from '../../state/hooks.ts';
@@ -6,16 +6,20 @@ import { IconButton, Menu, Pill, ScreenHeader } from '../components/index.ts';
 import { formatNumber } from '../format.ts';
 import { useTransfer } from '../history/transfer.ts';
 import { titleIn } from '../models/useModelLine.ts';
-import { ConversationSettings } from './ConversationSettings.tsx';
 import { isComposing, keyFacts } from './sendKey.ts';
 import { useContextSize, useCurrentPackage } from './useModelStatus.ts';
 import styles from './ChatHeader.module.css';
+
+const ConversationSettings = lazy(async () => ({
+  default: (await import('./ConversationSettings.tsx')).ConversationSettings,
+}));
 
 export function ChatHeader() {
   const { t } = useTranslation('chat');
   const conversation = useChat((state) => state.conversation);
   const { exportConversations } = useTransfer();
   const [isSettingsOpen, setSettingsOpen] = useState(false);
+  const [wasSettingsOpen, setWasOpen] = useState(false);
   const hasOwnSettings = useChat((state) => state.systemPrompt !== null || state.sampling !== null);
 
   return (
@@ -50,13 +54,18 @@ export function ChatHeader() {
           size="s"
           className={hasOwnSettings ? styles.changed : undefined}
           onClick={() => {
+            setWasOpen(true);
             setSettingsOpen(true);
           }}
         >
           <SlidersHorizontal size={17} aria-hidden />
         </IconButton>
       </ScreenHeader>
-      <ConversationSettings open={isSettingsOpen} onOpenChange={setSettingsOpen} />
+      {wasSettingsOpen && (
+        <Suspense>
+          <ConversationSettings open={isSettingsOpen} onOpenChange={setSettingsOpen} />
+        </Suspense>
+      )}
     </>
   );
 }

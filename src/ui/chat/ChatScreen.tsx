@@ -12,6 +12,7 @@ import { Composer, type ComposerHandle } from './Composer.tsx';
 import { EmptyState } from './EmptyState.tsx';
 import { ModelNotice } from './ModelNotice.tsx';
 import { Thread } from './Thread.tsx';
+import { preloadMarkdown } from '../markdown/LazyMarkdown.tsx';
 import styles from './ChatScreen.module.css';
 
 export function ChatScreen() {
@@ -23,6 +24,7 @@ export function ChatScreen() {
   const messageId = route?.message ?? null;
   const composer = useRef<ComposerHandle>(null);
 
+  useEffect(preloadMarkdown, []);
   useEffect(() => {
     // Where a keyboard would cover half the screen it waits to be asked for.
     if (messageId === null && matchMedia('(hover: hover) and (pointer: fine)').matches)

@@ -6,7 +6,7 @@ import type { ThreadItem } from '../../state/types.ts';
 import { copyText } from '../clipboard.ts';
 import { Button, IconButton } from '../components/index.ts';
 import { formatNumber } from '../format.ts';
-import { PlainText } from '../markdown/Markdown.tsx';
+import { PlainText } from '../markdown/PlainText.tsx';
 import { neutralise } from '../markdown/neutralise.ts';
 import { BranchSwitcher } from './BranchSwitcher.tsx';
 import { canAsk } from './modelStatus.ts';

@@ -19,6 +19,7 @@ import { completeBlock, PENDING_FORMULA } from './incomplete.ts';
 import { MAX_BLOCK, MAX_DRAWN } from './limits.ts';
 import { useLinkGuard } from './linkContext.ts';
 import { neutralise } from './neutralise.ts';
+import { cutAt, PlainText } from './PlainText.tsx';
 import { parseOpenableUrl } from './url.ts';
 import styles from './markdown.module.css';
 
@@ -30,7 +31,8 @@ export interface MarkdownProps {
   readonly streaming?: boolean;
 }
 
-export const Markdown = memo(function Markdown({ text, streaming = false }: MarkdownProps) {
+/** A chunk of its own: `LazyMarkdown.tsx`. */
+export default memo(function Markdown({ text, streaming = false }: MarkdownProps) {
   const { t, i18n } = useTranslation('chat');
   const [showAll, setShowAll] = useState(false);
   const safe = useMemo(() => neutralise(text), [text]);
@@ -91,32 +93,6 @@ class DrawnOrPlain extends Component<{ readonly text: string; readonly children:
   override render(): ReactNode {
     return this.state.failed ? <PlainText text={this.props.text} /> : this.props.children;
   }
-}
-
-const CHUNK = 4_000;
-
-/** Text as it is, in pieces of which the browser lays out only those in sight. */
-export function PlainText({ text }: { readonly text: string }) {
-  const pieces: string[] = [];
-  for (let rest = text; rest !== '';) {
-    const piece = cutAt(rest, CHUNK);
-    pieces.push(piece);
-    rest = rest.slice(piece.length);
-  }
-  return pieces.map((piece, index) => (
-    <div key={index} className={styles.plain}>
-      {piece}
-    </div>
-  ));
-}
-
-/** The text's beginning, cut after a line end if there is one, and never inside a surrogate pair. */
-function cutAt(text: string, length: number): string {
-  if (text.length <= length) return text;
-  const line = text.lastIndexOf('\n', length) + 1;
-  if (line > length / 2) return text.slice(0, line);
-  const code = text.charCodeAt(length - 1);
-  return text.slice(0, code >= 0xd800 && code <= 0xdbff ? length - 1 : length);
 }
 
 const ELEMENTS = [
