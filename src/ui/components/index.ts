@@ -1,4 +1,4 @@
-/** Components that every screen shares. */
+/** Components that every screen shares; those of `controls.ts` are for screens that are chunks of their own. */
 export { Banner } from './Banner.tsx';
 export { Button, IconButton } from './Button.tsx';
 export { Dialog } from './Dialog.tsx';
@@ -10,9 +10,6 @@ export type { MenuEntry } from './Menu.tsx';
 export { Pill } from './Pill.tsx';
 export { ProgressBar } from './ProgressBar.tsx';
 export { ScreenHeader } from './ScreenHeader.tsx';
-export { Select } from './Select.tsx';
-export { Slider } from './Slider.tsx';
-export { Switch } from './Switch.tsx';
 export { toast } from './Toast.tsx';
 export { Tooltip } from './Tooltip.tsx';
 export { cx } from './cx.ts';

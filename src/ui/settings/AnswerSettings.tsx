@@ -1,7 +1,8 @@
 import { useTranslation } from 'react-i18next';
 import { DEFAULT_SAMPLING, SAMPLING_LIMITS } from '../../shared/types.ts';
 import { useSettings } from '../../state/hooks.ts';
-import { Button, Slider, TextArea } from '../components/index.ts';
+import { Slider } from '../components/controls.ts';
+import { Button, TextArea } from '../components/index.ts';
 import styles from './settings.module.css';
 
 /** The two that matter most first; the rest as a conversation's own settings offer them. */

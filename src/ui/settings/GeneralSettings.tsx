@@ -1,6 +1,7 @@
 import { useTranslation } from 'react-i18next';
 import { useSettings } from '../../state/hooks.ts';
-import { Field, Select } from '../components/index.ts';
+import { Select } from '../components/controls.ts';
+import { Field } from '../components/index.ts';
 import { formatKeys } from '../shortcuts/keys.ts';
 
 export function GeneralSettings() {
