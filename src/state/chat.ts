@@ -9,6 +9,7 @@ import type { GenerateOutcome } from '../engine/shared/api.ts';
 import { clampSampling } from '../history/sampling.ts';
 import { growTree, latestLeaf, pathTo, threadOf } from '../history/thread.ts';
 import type { MessageTree } from '../history/thread.ts';
+import type { HistoryRepository } from '../history/types.ts';
 import { HypnosError } from '../shared/errors.ts';
 import type { CodedError } from '../shared/errors.ts';
 import type { Conversation, ConversationId, Message, MessageId } from '../shared/types.ts';
@@ -66,6 +67,8 @@ export function createChatRoom(ports: StorePorts, model: () => ModelRoom, settin
   let cancelRetry: (() => void) | null = null;
 
   let visit = 0;
+  /** Changes of the open conversation shown but not yet stored: what its watcher tells meanwhile is older. */
+  let changing = { count: 0 };
   let tree: MessageTree = growTree([]);
   let stopWatching: () => void = () => {};
   let cancelDraft: (() => void) | null = null;
@@ -106,6 +109,7 @@ export function createChatRoom(ports: StorePorts, model: () => ModelRoom, settin
     visit += 1;
     const mine = visit;
     tree = growTree([]);
+    changing = { count: 0 };
     settled.clear();
     set({ ...NOTHING_OPEN, conversationId: id, loaded: false, draft: '' });
     try {
@@ -142,7 +146,7 @@ export function createChatRoom(ports: StorePorts, model: () => ModelRoom, settin
       const stopConversation = history.watchConversation(
         id,
         (latest) => {
-          if (mine !== visit) return;
+          if (mine !== visit || changing.count > 0) return;
           if (latest) show(latest);
           else set({ ...NOTHING_OPEN, missing: true });
         },
@@ -409,7 +413,24 @@ export function createChatRoom(ports: StorePorts, model: () => ModelRoom, settin
     const activeLeafId = latestLeaf(tree, messageId);
     if (!conversation || activeLeafId === null) return;
     show({ ...conversation, activeLeafId });
-    await history.updateConversation(conversation.id, { activeLeafId }).catch(fail);
+    await change(conversation.id, { activeLeafId });
+  }
+
+  /** Stores what is shown already, then shows what is stored. */
+  async function change(
+    id: ConversationId,
+    changed: Parameters<HistoryRepository['updateConversation']>[1],
+  ): Promise<void> {
+    const mine = changing;
+    mine.count += 1;
+    try {
+      await history.updateConversation(id, changed);
+    } catch (error) {
+      fail(error);
+    }
+    mine.count -= 1;
+    const latest = await history.getConversation(id).catch(() => undefined);
+    if (mine === changing && mine.count === 0 && latest) show(latest);
   }
 
   function setDraft(text: string): void {
@@ -446,7 +467,7 @@ export function createChatRoom(ports: StorePorts, model: () => ModelRoom, settin
   ): Promise<void> {
     set(change);
     const { conversation } = get();
-    if (conversation) await history.updateConversation(conversation.id, change).catch(fail);
+    if (conversation) await change(conversation.id, changed);
   }
 
   function dismissError(): void {
