@@ -9,6 +9,9 @@ Source blocks, one file per category, append only (ids follow the order):
     first wording|second wording|third wording
     answer, one or more lines
 
+Each wording is one record; a rule adds one more per block, one of the wordings
+behind an opening such as 请问, with ids from 5000 on.
+
 Passages:
 
     @title
@@ -26,6 +29,10 @@ FORMS = {
     "short", "explain", "compare", "crisis", "case", "table",
     "need_more_info", "refusal", "dont", "false_premise", "dose",
 }
+# One more wording a block, made by rule: people wrap the same question in different openings.
+OPENINGS = ("请问{}", "请简要说明：{}", "我想了解一下，{}", "麻醉学问题：{}", "想请教，{}", "考考你：{}", "请回答：{}")
+OPENED_FORMS = {"short", "explain", "compare", "dose", "crisis", "dont", "table"}
+RULE_IDS = 5000
 PREFIX = {"anaesthesia": "ane", "general": "gen", "passages": "psg"}
 
 
@@ -49,8 +56,8 @@ def main():
 
     for group in ("anaesthesia", "general", "passages"):
         for path in sorted((DATA / "source" / group).glob("*.txt")):
-            category, rows = path.stem, []
-            for line, header, body in blocks(path):
+            category, rows, opened = path.stem, [], []
+            for block_number, (line, header, body) in enumerate(blocks(path), 1):
                 where = f"{group}/{path.name}:{line}"
                 if group == "passages":
                     text = "\n".join(body).strip()
@@ -74,11 +81,17 @@ def main():
                         continue
                     asked[question] = where
                     rows.append({"form": header, "instruction": question, "output": output})
+                if header in OPENED_FORMS and category != "safety" and questions:
+                    opening = OPENINGS[block_number % len(OPENINGS)]
+                    if group == "general":
+                        opening = opening.replace("麻醉学", "医学")
+                    question = opening.format(questions[block_number % len(questions)])
+                    opened.append((RULE_IDS + block_number, {"form": header, "instruction": question, "output": output}))
             written[(group, category)] = [
                 {"id": f"{PREFIX[group]}-{category}-{n:04d}", "category": category, **row, "provenance": PROVENANCE}
-                for n, row in enumerate(rows, 1)
+                for n, row in [*enumerate(rows, 1), *opened]
             ]
-            counts[f"{group}/{category}"] = len(rows)
+            counts[f"{group}/{category}"] = len(rows) + len(opened)
 
     if not check_only:
         for (group, category), rows in written.items():
