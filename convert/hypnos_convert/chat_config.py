@@ -52,7 +52,7 @@ def chat_config(
 
     The ``hypnos`` entry is for the page; web-llm ignores it: ``kv_reuse_exact`` says whether a conversation may go on
     in the KV cache without deviating from the template, ``trims_messages`` whether messages must be stripped of outer
-    white space first.
+    white space first, and ``control_tokens`` which texts would become control tokens if a message held them.
     """
     generation = checkpoint.generation_config
     bos = tokenizer.reference.bos_token_id
@@ -88,6 +88,7 @@ def chat_config(
         "hypnos": {
             "kv_reuse_exact": conversation.reuse_is_exact,
             "trims_messages": conversation.trims_messages,
+            "control_tokens": tokenizer.special_tokens(),
         },
     }
 

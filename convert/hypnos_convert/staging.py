@@ -157,10 +157,10 @@ class Staging:
             raise OutputError(f"{self.target}: another run is writing it; wait, or choose another --out") from None
         self._journal = journal
         journal.seek(0)
-        lines = [line for line in map(_parse, journal.read().splitlines()) if line is not None]
-        if lines and lines[0] == {"fingerprint": self._fingerprint}:
-            for line in lines[1:]:
-                if _intact(self.folder, record := FileRecord(**line)):
+        first, *rest = [_parse(line) for line in journal.read().splitlines()] or [None]
+        if first == {"fingerprint": self._fingerprint}:
+            for record in map(_record, rest):
+                if record is not None and _intact(self.folder, record):
                     self._finished[record.path] = record
         self._drop_strays()
         journal.seek(0)
@@ -236,11 +236,18 @@ def _intact(folder: Path, record: FileRecord) -> bool:
         return False
 
 
-def _parse(line: str) -> dict[str, Any] | None:
+def _parse(line: str) -> Any:
     try:
         return json.loads(line)
     except json.JSONDecodeError:
         return None  # The run was killed while it wrote this line.
+
+
+def _record(line: Any) -> FileRecord | None:
+    try:
+        return FileRecord(**line)
+    except TypeError:
+        return None
 
 
 def _sync_folder(folder: Path) -> None:

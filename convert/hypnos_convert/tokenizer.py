@@ -62,7 +62,7 @@ class ModelTokenizer:
     def special_tokens(self) -> list[str]:
         """Texts that are one token wherever they occur, longest first."""
         added = self.page.get_added_tokens_decoder().values()
-        return sorted((str(token.content) for token in added), key=lambda text: (-len(text), text))
+        return sorted((token.content for token in added), key=lambda text: (-len(text), text))
 
     def info(self) -> dict[str, Any]:
         """``tokenizer_info`` of mlc-chat-config.json, by which web-llm reads tokens under a grammar."""

@@ -1,0 +1,210 @@
+"""The folder that appears only when complete: resuming, errors, full disks, and kills at any moment."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hypnos_convert.errors import InputError, OutputError
+from hypnos_convert.staging import JOURNAL, Staging, check_space, hash_file
+
+PIPELINE = Path(__file__).parents[1]
+
+
+def partial(target: Path) -> Path:
+    return target.parent / f".{target.name}.partial"
+
+
+def test_files_appear_together_at_the_end(tmp_path: Path):
+    target = tmp_path / "out"
+    with Staging(target, 1) as staging:
+        staging.write("a.bin", b"abc")
+        with staging.writing("sub/b.bin") as file:
+            file.write(b"de")
+            file.write(memoryview(b"f"))
+        assert not target.exists()
+        records = staging.publish(("seal.json", b"{}"))
+    assert sorted(p.relative_to(target).as_posix() for p in target.rglob("*") if p.is_file()) == [
+        "a.bin",
+        "seal.json",
+        "sub/b.bin",
+    ]
+    assert records == [hash_file(target, "a.bin"), hash_file(target, "sub/b.bin")]
+    assert records[0].sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert not partial(target).exists()
+
+
+def test_an_empty_target_is_fine_and_any_other_is_refused(tmp_path: Path):
+    (tmp_path / "empty").mkdir()
+    with Staging(tmp_path / "empty", 1) as staging:
+        staging.publish()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").write_text("kept")
+    (tmp_path / "file").write_text("kept")
+    for name, message in (("full", "is not empty"), ("file", "is not a folder")):
+        with pytest.raises(OutputError, match=message), Staging(tmp_path / name, 1):
+            pass
+        assert not partial(tmp_path / name).exists()
+    assert (tmp_path / "full" / "x").read_text() == "kept"
+
+
+def interrupt(target: Path, fingerprint: object) -> None:
+    with pytest.raises(KeyboardInterrupt), Staging(target, fingerprint) as staging:
+        staging.write("a.bin", b"abc")
+        staging.write("b.bin", b"def")
+        with staging.writing("c.bin") as file:
+            file.write(b"half")
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_run_goes_on_with_its_finished_files(tmp_path: Path):
+    target = tmp_path / "out"
+    interrupt(target, {"seed": 1})
+    with Staging(target, {"seed": 1}) as staging:
+        assert [record.path for record in staging.files] == ["a.bin", "b.bin"]
+        assert sorted(os.listdir(staging.folder)) == [JOURNAL, "a.bin", "b.bin"]
+        staging.publish()
+    assert sorted(os.listdir(target)) == ["a.bin", "b.bin"]
+
+
+def test_other_inputs_start_from_nothing(tmp_path: Path):
+    target = tmp_path / "out"
+    interrupt(target, {"seed": 1})
+    with Staging(target, {"seed": 2}) as staging:
+        assert staging.files == []
+        assert os.listdir(staging.folder) == [JOURNAL]
+
+
+def test_a_damaged_file_is_made_again(tmp_path: Path):
+    target = tmp_path / "out"
+    interrupt(target, 1)
+    (partial(target) / "a.bin").write_bytes(b"abd")
+    (partial(target) / "b.bin").unlink()
+    with Staging(target, 1) as staging:
+        assert staging.files == []
+
+
+@pytest.mark.parametrize("line", ['{"path": "b.b', "[]", '{"path": "../../x", "bytes": 1}', "nonsense"])
+def test_a_damaged_journal_line_is_passed_over(tmp_path: Path, line: str):
+    target = tmp_path / "out"
+    interrupt(target, 1)
+    with open(partial(target) / JOURNAL, "a") as journal:
+        journal.write(line)
+    with Staging(target, 1) as staging:
+        assert [record.path for record in staging.files] == ["a.bin", "b.bin"]
+
+
+def test_errors_meant_for_the_user_leave_nothing(tmp_path: Path):
+    target = tmp_path / "out"
+    with pytest.raises(InputError), Staging(target, 1) as staging:
+        staging.write("a.bin", b"abc")
+        raise InputError("bad weight")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_full_disk_leaves_nothing_and_says_so(tmp_path: Path):
+    target = tmp_path / "out"
+    with pytest.raises(OutputError, match=r"no space to write it .* free on that disk"), Staging(target, 1):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert os.listdir(tmp_path) == []
+
+
+def test_other_faults_keep_the_work(tmp_path: Path):
+    with pytest.raises(ZeroDivisionError), Staging(tmp_path / "out", 1) as staging:
+        staging.write("a.bin", b"abc")
+        raise ZeroDivisionError
+    assert (partial(tmp_path / "out") / "a.bin").exists()
+
+
+def test_two_runs_do_not_share_a_target(tmp_path: Path):
+    with (
+        Staging(tmp_path / "out", 1) as first,
+        pytest.raises(OutputError, match="another run is writing it"),
+        Staging(tmp_path / "out", 1),
+    ):
+        pass
+    assert first.folder.exists()
+
+
+def test_too_little_space_is_told_before_the_work(tmp_path: Path):
+    with pytest.raises(OutputError, match=r"needs 1099511627776\.0 MiB, but only"):
+        check_space(tmp_path / "not" / "yet" / "there", 1 << 60)
+
+
+WRITER = """
+import sys
+from hypnos_convert.staging import Staging
+with Staging(sys.argv[1], 1) as staging:
+    for index in range(4):
+        if staging.finished(f"{index}.bin") is None:
+            with staging.writing(f"{index}.bin") as file:
+                for _ in range(16):
+                    file.write(bytes([index]) * 4096)
+    staging.publish(("seal.json", b"sealed"))
+"""
+KILLER = """
+import os, signal, sys
+left = int(sys.argv[2])
+def count(event, args):
+    global left
+    writes = event == "open" and args[1] not in (None, "r", "rb")
+    if writes or event in ("os.rename", "os.remove", "os.truncate", "os.mkdir", "fcntl.flock"):
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(count)
+"""
+
+
+def run(script: str, *args: object) -> int:
+    return subprocess.run([sys.executable, "-c", script, *map(str, args)], cwd=PIPELINE, check=False).returncode
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    target = tmp_path_factory.mktemp("whole") / "out"
+    assert run(WRITER, target) == 0
+    return contents(target)
+
+
+def test_killed_before_any_change_to_the_disk_it_never_looks_finished(tmp_path: Path, expected: dict[str, bytes]):
+    """One run per point: killed there, it must leave no target; run again, it must leave the whole."""
+    for point in range(1, 100):
+        target = tmp_path / str(point) / "out"
+        target.parent.mkdir()
+        code = run(KILLER + WRITER, target, point)
+        if code == 0:
+            break
+        assert code == -9
+        assert not target.exists()
+        assert run(WRITER, target) == 0
+        assert contents(target) == expected
+        assert os.listdir(target.parent) == ["out"]
+    assert 15 < point < 100
+
+
+def test_killed_again_and_again_it_gets_there(tmp_path: Path, expected: dict[str, bytes]):
+    # Each run gets a few steps further than the last one.
+    for points in range(1, 100):
+        if (code := run(KILLER + WRITER, tmp_path / "out", points)) == 0:
+            break
+        assert code == -9
+    assert points > 3
+    assert contents(tmp_path / "out") == expected
+
+
+def test_the_journal_is_readable_json_lines(tmp_path: Path):
+    interrupt(tmp_path / "out", {"seed": 1})
+    lines = (partial(tmp_path / "out") / JOURNAL).read_text().splitlines()
+    assert json.loads(lines[0]) == {"fingerprint": {"seed": 1}}
+    assert [json.loads(line)["path"] for line in lines[1:]] == ["a.bin", "b.bin"]
