@@ -5,7 +5,7 @@ import { App } from './app/App.tsx';
 import { ErrorBoundary } from './app/ErrorBoundary.tsx';
 import { RecoveryScreen } from './app/RecoveryScreen.tsx';
 import { createShell } from './app/shell.ts';
-import { loadDefaultModel, startStores } from './app/start.ts';
+import { loadDefaultModel, showEnginePhase, startStores } from './app/start.ts';
 import { followTheme } from './app/theme.ts';
 import { setLocale, startI18n } from './i18n/index.ts';
 import { StoresContext } from './state/hooks.ts';
@@ -19,6 +19,7 @@ try {
   const stores = startStores();
   const { settings } = stores;
   followTheme(settings);
+  showEnginePhase(stores);
   await startI18n(settings.getState().locale);
   settings.subscribe((now, before) => {
     if (now.locale !== before.locale) void setLocale(now.locale).catch(() => undefined);

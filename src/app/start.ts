@@ -16,6 +16,15 @@ export function startStores(): StoresHandle {
   return createStores(browserPorts({ engine, modelsUrl }));
 }
 
+/** Writes the engine's phase on the document, where tests and measurements read it. */
+export function showEnginePhase({ model }: StoresHandle): void {
+  const show = () => {
+    document.documentElement.dataset.enginePhase = model.getState().engine.phase;
+  };
+  show();
+  model.subscribe(show);
+}
+
 /** Loads the default model in the background once it is known which one that is, unless that costs the user something. */
 export function loadDefaultModel(stores: StoresHandle, servedLocally: boolean): void {
   const { model } = stores;
