@@ -463,9 +463,9 @@ export function createChatRoom(ports: StorePorts, model: () => ModelRoom, settin
   }
 
   async function changeSettings(
-    change: Partial<Pick<ChatState, 'systemPrompt' | 'sampling'>>,
+    changed: Partial<Pick<ChatState, 'systemPrompt' | 'sampling'>>,
   ): Promise<void> {
-    set(change);
+    set(changed);
     const { conversation } = get();
     if (conversation) await change(conversation.id, changed);
   }
