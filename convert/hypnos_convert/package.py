@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import __version__, manifest
 from .chat_config import chat_config, stop_token_ids
@@ -23,6 +23,7 @@ from .chat_template import TemplateOptions, derive
 from .checkpoint import Checkpoint, read_json_object
 from .compile.config import ModelConfig, UnsupportedModelError, Window
 from .compile.parameters import ParameterSpec, parameters, unquantized_count
+from .compile.runtime.notice import notice as library_notice
 from .errors import InputError
 from .notices import model_notices, runtime_notices
 from .progress import Progress
@@ -31,12 +32,16 @@ from .shards import Shard, plan, split_by_shard, tensor_cache
 from .staging import FileRecord, Staging, check_space, check_target
 from .tokenizer import ModelTokenizer
 
+if TYPE_CHECKING:
+    from .compile.library import LibraryReport
+
 DEFAULT_QUANTIZATION = "q4f32_1"
 """Runs wherever WebGPU does: q4f16_1 needs the shader-f16 feature, which software adapters lack."""
 
 DEFAULT_CONTEXT = 4096
 DEFAULT_PREFILL_CHUNK = 512
 DEFAULT_TARGETS = ("gpu", "software")
+TARGETS = ("gpu", "software")
 LIBRARY_BYTES = 16 << 20
 """Room set aside on the disk for each library."""
 
@@ -100,6 +105,7 @@ class Model:
     checkpoint: Checkpoint
     config: ModelConfig
     quantization: str
+    context_window: int
     window: Window
     prefill_chunk: int
     specs: list[ParameterSpec]
@@ -132,7 +138,7 @@ class Model:
             raise InputError(
                 f"--prefill-chunk {chunk} must lie between 1 and the context window of {window.cache_tokens} tokens"
             )
-        return cls(checkpoint, config, options.quantization, window, chunk, specs, plan(specs))
+        return cls(checkpoint, config, options.quantization, context, window, chunk, specs, plan(specs))
 
 
 def make_package(
@@ -159,6 +165,9 @@ def make_package(
     template = template or TemplateOptions()
     start = time.monotonic()
     check_target(out)
+    unknown = [target for target in targets if target not in TARGETS]
+    if unknown or not targets:
+        raise InputError(f"unknown target {', '.join(unknown) or '(none)'}; supported are {', '.join(TARGETS)}")
     model = Model.open(options)
     package_id = description.id or default_id(out)
     tokenizer = ModelTokenizer.open(model.checkpoint.folder, model.config.vocab_size)
@@ -189,6 +198,7 @@ def make_package(
             stop_ids,
         )
         staging.write("mlc-chat-config.json", manifest.to_json(config))
+        staging.write("NOTICE", library_notice().encode())
         for path, text in (*runtime_notices(), *model_notices(model.checkpoint.folder)):
             staging.write(path, text)
         sealed = _manifest(model, package_id, description, libraries, staging.files)
@@ -238,7 +248,28 @@ def default_id(out: Path) -> str:
 def _library(
     staging: Staging, model: Model, package_id: str, target: str, cache_dir: Path | None, progress: Progress
 ) -> dict[str, Any]:
-    raise NotImplementedError
+    # Made anew when a run resumes: it takes seconds, and what it requires of a device is known only then.
+    path = f"{package_id}-{target}.wasm"
+    with progress.stage(f"library for {target}"):
+        report = compile_model(model, target, staging.folder / path, cache_dir, progress)
+    staging.adopt(path)
+    return {"path": path, "target": target, "requires": report.requires.to_manifest()}
+
+
+def compile_model(model: Model, target: str, output: Path, cache_dir: Path | None, progress: Progress) -> LibraryReport:
+    """Compile one library for an opened model."""
+    from .compile.library import compile_library  # TVM takes seconds to import: only where it is needed.
+
+    return compile_library(
+        model.config,
+        model.quantization,
+        target,
+        model.context_window,
+        model.prefill_chunk,
+        output,
+        cache_dir,
+        progress.say,
+    )
 
 
 def _manifest(

@@ -9,11 +9,9 @@ from pathlib import Path
 from ..chat_template import TemplateOptions
 from ..checkpoint import read_json_object
 from ..errors import InputError
-from ..package import DEFAULT_TARGETS, NOTICE_EN, NOTICE_ZH, Description, make_package
+from ..package import DEFAULT_TARGETS, NOTICE_EN, NOTICE_ZH, TARGETS, Description, make_package
 from ..progress import Progress
 from .arguments import add_cache_argument, add_model_arguments, add_output_argument, add_quiet_argument, model_options
-
-TARGETS = ("gpu", "software")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
