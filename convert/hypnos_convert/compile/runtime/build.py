@@ -1,0 +1,144 @@
+"""Compile the runtime objects with zig and keep them in a cache folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
+from pathlib import Path
+
+from filelock import FileLock
+
+NATIVE = Path(__file__).parent / "native"
+ZIG = [sys.executable, "-m", "ziglang", "c++", "-target", "wasm32-wasi"]
+FLAGS = [
+    "-std=c++17",
+    "-O2",
+    "-g0",
+    "-w",
+    "-fignore-exceptions",
+    "-fvisibility=hidden",
+    "-fvisibility-inlines-hidden",
+    "-ffunction-sections",
+    "-fdata-sections",
+    "-DTVM_FFI_CMAKE_LITTLE_ENDIAN=1",
+]
+WHEELS = ("apache-tvm", "apache-tvm-ffi", "ziglang")
+
+# What the page never calls: remote procedure calls, files, TVM's own tests, and recurrent state.
+LEFT_OUT = ("src/runtime/rpc/", "src/runtime/file_utils.cc", "testing/testing.cc", "vm/rnn_state.cc")
+
+Progress = Callable[[str], None]
+
+
+class ToolchainError(RuntimeError):
+    """zig could not compile or link; the message carries the end of its output."""
+
+
+def cache_directory(override: Path | None = None) -> Path:
+    """Where built runtimes are kept: ``override``, else $HYPNOS_CACHE, else the user's cache folder."""
+    if override is not None:
+        return override
+    if from_environment := os.environ.get("HYPNOS_CACHE"):
+        return Path(from_environment)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hypnos-convert"
+
+
+def runtime_objects(cache: Path | None = None, progress: Progress | None = None) -> list[Path]:
+    """The runtime's object files, compiled first where the cache lacks them (about 2 minutes on 2 cores).
+
+    Safe to call from several processes at once: one builds, the others wait. The folder appears under its final name
+    only when complete.
+
+    Raises:
+        ToolchainError: zig failed.
+        OSError: the cache folder cannot be written.
+    """
+    root = cache_directory(cache)
+    ready = root / f"runtime-{_content_hash()[:20]}"
+    names = [f"{source.stem}.o" for source in _sources(Path())]
+    objects = [ready / name for name in names]
+    if ready.is_dir():
+        return objects
+    root.mkdir(parents=True, exist_ok=True)
+    with FileLock(root / f"{ready.name}.lock"):
+        if not ready.is_dir():
+            if progress:
+                progress("building the TVM runtime for WebAssembly (once on this machine, about 2 minutes)")
+            with tempfile.TemporaryDirectory(dir=root, prefix=f"{ready.name}.building-") as scratch:
+                built = Path(scratch) / "objects"
+                built.mkdir()
+                _compile(Path(scratch) / "stage", built)
+                os.replace(built, ready)
+    return objects
+
+
+def run_zig(arguments: list[str | Path]) -> None:
+    """Run ``zig c++`` for wasm32-wasi.
+
+    Raises:
+        ToolchainError: it failed; the message ends with its output.
+    """
+    command = [*ZIG, *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    if result.returncode != 0:
+        raise ToolchainError(f"zig failed with status {result.returncode}:\n{result.stderr[-4000:]}")
+
+
+def _content_hash() -> str:
+    digest = hashlib.sha256("\0".join([*FLAGS, *LEFT_OUT]).encode())
+    for wheel in WHEELS:
+        distribution = metadata.distribution(wheel)
+        # RECORD lists the SHA-256 of every installed file, the C++ sources among them.
+        digest.update(f"{wheel} {distribution.version}\n{distribution.read_text('RECORD')}".encode())
+    for path in sorted(NATIVE.rglob("*")):
+        if path.is_file():
+            digest.update(f"{path.relative_to(NATIVE)}\0".encode() + path.read_bytes())
+    digest.update(Path(__file__).read_bytes())
+    return digest.hexdigest()
+
+
+def _sources(stage: Path) -> list[Path]:
+    return [
+        stage / "web/emcc/wasm_runtime.cc",
+        stage / "web/emcc/webgpu_runtime.cc",
+        NATIVE / "bridge.cc",
+        NATIVE / "page.cc",
+    ]
+
+
+def _compile(stage: Path, output: Path) -> None:
+    tvm, ffi = (_package_directory(name) for name in ("tvm", "tvm_ffi"))
+    shutil.copytree(tvm / "src" / "runtime", stage / "src" / "runtime")
+    shutil.copytree(tvm / "web" / "emcc", stage / "web" / "emcc")
+    shutil.copytree(NATIVE / "overlay", stage, dirs_exist_ok=True)
+    (stage / "3rdparty" / "tvm-ffi").symlink_to(ffi)
+    unity = stage / "web/emcc/wasm_runtime.cc"
+    lines = unity.read_text().splitlines(keepends=True)
+    unity.write_text(
+        "".join(line for line in lines if not (line.startswith("#include") and any(name in line for name in LEFT_OUT)))
+    )
+    includes = [stage, NATIVE / "include", tvm / "include", ffi / "include", stage / "3rdparty" / "compiler-rt"]
+    flags = [*FLAGS, "-include", NATIVE / "single_thread.h", *(f"-I{path}" for path in includes)]
+    with ThreadPoolExecutor() as pool:
+        jobs = [
+            pool.submit(run_zig, [*flags, "-c", source, "-o", output / f"{source.stem}.o"])
+            for source in _sources(stage)
+        ]
+        for job in jobs:
+            job.result()
+
+
+def _package_directory(name: str) -> Path:
+    import importlib.util
+
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        raise ToolchainError(f"the Python package {name} is not installed: pip install hypnos-convert")
+    return Path(spec.origin).parent
