@@ -6,7 +6,6 @@ import { useHashLocation } from 'wouter/use-hash-location';
 import { useModel, useStores } from '../state/hooks.ts';
 import { ChatScreen } from '../ui/chat/index.ts';
 import { ShellLayoutContext } from '../ui/components/layout.ts';
-import { ToastViewport } from '../ui/components/Toast.tsx';
 import { TooltipProvider } from '../ui/components/Tooltip.tsx';
 import { findDeviceProblem } from '../ui/device/problem.ts';
 import { Sidebar } from '../ui/history/Sidebar.tsx';
@@ -19,6 +18,7 @@ import { SidebarDrawer } from './SidebarDrawer.tsx';
 import { useConversationRoute, useDocumentTitle, useMediaQuery, useShellStore } from './hooks.ts';
 import styles from './App.module.css';
 
+const ToastViewport = lazy(() => import('../ui/components/ToastViewport.tsx'));
 const ModelsScreen = lazy(async () => ({
   default: (await import('../ui/models/ModelsScreen.tsx')).ModelsScreen,
 }));
@@ -37,7 +37,9 @@ export function App() {
         <Router hook={useHashLocation}>
           <Frame />
         </Router>
-        <ToastViewport />
+        <Suspense>
+          <ToastViewport />
+        </Suspense>
       </TooltipProvider>
     </CSPProvider>
   );

@@ -5,8 +5,11 @@ import { HypnosError } from '../shared/errors.ts';
 import { reportStorage, requestPersistence } from '../platform/storage.ts';
 import type { Stores } from '../state/types.ts';
 import type { ShellActions, ShellState, ShellStore } from '../ui/shell.ts';
-import { dropPackage, findKeptPackages, keepPackage } from './offline.ts';
 import { registerServiceWorker } from './serviceWorker.ts';
+
+/** A chunk of its own: reading manifests needs a schema validator, the first paint does not. */
+const offline = () => import('./offline.ts');
+const findKeptPackages = async () => (await offline()).findKeptPackages();
 
 const FOLDED_KEY = 'hypnos.sidebar-folded';
 /** Progress arrives with every network chunk; the screen needs no more than this. */
@@ -42,6 +45,7 @@ export function createShell(stores: Stores): ShellStore {
       void get().requestPersistence();
       let shownAt = 0;
       try {
+        const { keepPackage } = await offline();
         await keepPackage(
           id,
           (progress) => {
@@ -64,7 +68,7 @@ export function createShell(stores: Stores): ShellStore {
     cancelKeeping: () => keeping?.abort(),
     dropPackage: async (id) => {
       try {
-        await dropPackage(id);
+        await (await offline()).dropPackage(id);
       } catch (error) {
         set({ keepError: { packageId: id, error: HypnosError.from(error).toCoded() } });
       }

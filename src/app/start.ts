@@ -1,6 +1,5 @@
 /** Puts the real parts together: engine, history, stores. */
 import { createEngineClient } from '../engine/client/index.ts';
-import { fetchIndex, locate } from '../packages/served.ts';
 import { browserPorts, createStores } from '../state/index.ts';
 import type { StoresHandle } from '../state/index.ts';
 
@@ -11,9 +10,19 @@ export function startStores(): StoresHandle {
   const modelsUrl = new URL('models/', document.baseURI).href;
   const fetchFile = (url: string, init: RequestInit) => fetch(url, init);
   const engine = createEngineClient({
-    locate: async (id) => locate(await fetchIndex(modelsUrl, fetchFile), id),
+    locate: async (id) => {
+      const { fetchIndex, locate } = await import('../packages/served.ts');
+      return locate(await fetchIndex(modelsUrl, fetchFile), id);
+    },
   });
-  return createStores(browserPorts({ engine, modelsUrl }));
+  const stores = createStores(browserPorts({ engine, modelsUrl }));
+  // For tests and styles: which phase the engine is in, on the document.
+  const showPhase = () => {
+    document.documentElement.dataset.enginePhase = stores.model.getState().engine.phase;
+  };
+  showPhase();
+  stores.model.subscribe(showPhase);
+  return stores;
 }
 
 /** Writes the engine's phase on the document, where tests and measurements read it. */

@@ -10,6 +10,6 @@ export type { MenuEntry } from './Menu.tsx';
 export { Pill } from './Pill.tsx';
 export { ProgressBar } from './ProgressBar.tsx';
 export { ScreenHeader } from './ScreenHeader.tsx';
-export { toast } from './Toast.tsx';
+export { toast } from './toast.ts';
 export { Tooltip } from './Tooltip.tsx';
 export { cx } from './cx.ts';

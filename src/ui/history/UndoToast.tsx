@@ -4,7 +4,7 @@ import { useLocation } from 'wouter';
 import { useHistory, useStores } from '../../state/hooks.ts';
 import { UNDO_MS } from '../../state/types.ts';
 import type { ConversationId } from '../../shared/types.ts';
-import { toast } from '../components/Toast.tsx';
+import { toast } from '../components/toast.ts';
 
 /** Says what was deleted, and takes it back for as long as the history can. Leaves the deleted conversation's screen. */
 export function UndoToast(): null {

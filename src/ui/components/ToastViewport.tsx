@@ -2,31 +2,20 @@ import { Toast as Base } from '@base-ui/react/toast';
 import { X } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { IconButton } from './Button.tsx';
+import type { ToastMessage } from './toast.ts';
 import { cx } from './cx.ts';
-import styles from './Toast.module.css';
-
-export interface ToastMessage {
-  readonly title: string;
-  readonly description?: string;
-  readonly tone?: 'neutral' | 'danger';
-  readonly action?: { readonly label: string; readonly onClick: () => void };
-  /** How long it stays; 0 until it is closed. */
-  readonly milliseconds?: number;
-  /** Called once when it is gone, for whatever reason. */
-  readonly onClose?: () => void;
-}
+import styles from './ToastViewport.module.css';
 
 const manager = Base.createToastManager();
 
-/** Shows a message at the screen's foot, from anywhere; returns a function that takes it away. */
-export function toast(message: ToastMessage): () => void {
+/** What `toast` does once this module is there. */
+export function addToast(message: ToastMessage): () => void {
   const id = manager.add({
     title: message.title,
     description: message.description,
     type: message.tone ?? 'neutral',
     timeout: message.milliseconds ?? 6000,
     priority: message.tone === 'danger' ? 'high' : 'low',
-    onRemove: () => message.onClose?.(),
     ...(message.action && {
       actionProps: {
         children: message.action.label,
@@ -43,7 +32,7 @@ export function toast(message: ToastMessage): () => void {
 }
 
 /** Once in the app: where toasts appear. F6 moves the focus there. */
-export function ToastViewport() {
+export default function ToastViewport() {
   return (
     <Base.Provider toastManager={manager} limit={3}>
       <Base.Portal>

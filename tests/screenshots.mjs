@@ -1,0 +1,94 @@
+// npm run screenshots: draws the main states of the built page into public/screenshots/.
+//
+//   built page -> a real Chromium -> example conversations imported through the settings screen -> one PNG per state
+//
+// The page's date is fixed, so that a picture changes only when the page does.
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { chromium } from 'playwright-core';
+import { createPageServer, listen } from '../src/server/serve.mjs';
+import { buildPage, ROOT } from '../src/server/setup.mjs';
+import { CHROMIUM_ARGUMENTS, requireChromium } from './chromium.mjs';
+import { seedHistory } from './screenshots.seed.mjs';
+
+const NOW = new Date(2026, 0, 16, 21, 40).getTime();
+const WIDE = { width: 1280, height: 800 };
+const PHONE = { width: 390, height: 844 };
+
+/** Each opens an address, waits until it is drawn, and may do something first. */
+const PICTURES = [
+  { name: 'chat', viewport: WIDE, open: '恶性高热的首要处理' },
+  { name: 'chat-dark', viewport: WIDE, theme: 'dark', open: '恶性高热的首要处理' },
+  { name: 'new', viewport: WIDE, hash: '#/' },
+  { name: 'models', viewport: WIDE, hash: '#/models' },
+  { name: 'phone', viewport: PHONE, open: '恶性高热的首要处理' },
+];
+
+/**
+ * @param {object} options
+ * @param {string} options.directory the built page
+ * @param {string} options.output where the PNGs go
+ * @param {readonly object[]} [options.pictures]
+ */
+export async function takeScreenshots({ directory, output, pictures = PICTURES }) {
+  await mkdir(output, { recursive: true });
+  const server = createPageServer({ directory });
+  const url = await listen(server, 0);
+  const profile = await mkdtemp(path.join(os.tmpdir(), 'hypnos-screenshots-'));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: requireChromium(),
+    args: [...CHROMIUM_ARGUMENTS, '--font-render-hinting=none', '--hide-scrollbars'],
+    viewport: WIDE,
+    locale: 'zh-CN',
+    reducedMotion: 'reduce',
+  });
+  try {
+    const page = context.pages()[0] ?? (await context.newPage());
+    await page.clock.setSystemTime(NOW);
+    await page.goto(`${url}#/settings`);
+    const seed = path.join(profile, 'seed.json');
+    await writeFile(seed, seedHistory(NOW));
+    await page.locator('input[type=file]').setInputFiles(seed);
+    await page.getByText('已添加').waitFor();
+    await page.goto(`${url}#/models`);
+    await page.locator('html[data-engine-phase=ready]').waitFor({ state: 'attached', timeout: 180_000 });
+    // Kept, as it is on a machine that is used: the pill says so on every picture.
+    await page.getByRole('switch').first().click();
+    await page.getByText('已保留').first().waitFor({ timeout: 180_000 });
+
+    for (const { name, viewport, theme = 'light', hash, open, steps } of pictures) {
+      await page.setViewportSize(WIDE);
+      await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
+      await page.goto(`${url}${hash ?? '#/'}`);
+      if (open) {
+        await page.getByRole('link', { name: open }).first().click();
+        await page.getByRole('article').last().waitFor();
+        await page.mouse.move(700, 5);
+      }
+      await page.setViewportSize(viewport);
+      await steps?.(page);
+      await page.evaluate(() => {
+        document.activeElement?.blur();
+        return document.fonts.ready;
+      });
+      await page.waitForTimeout(700);
+      await page.screenshot({ path: path.join(output, `${name}.png`), scale: 'css', animations: 'disabled' });
+      console.log(`${name}.png`);
+    }
+  } finally {
+    await context.close();
+    server.close();
+    server.closeAllConnections();
+    await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  buildPage();
+  await takeScreenshots({
+    directory: path.join(ROOT, 'dist'),
+    output: path.join(ROOT, 'public/screenshots'),
+  });
+}
