@@ -138,20 +138,19 @@ export class EngineSupervisor implements EngineClient {
   async report(): Promise<DeviceReport> {
     if (this.#isDisposed) return this.#options.reportWithoutWorker();
     const worker = this.#worker ?? this.#spawn();
-    const died = new Promise<never>((_, reject) => {
+    let stopWaiting = () => {};
+    const noAnswer = new Promise<never>((_, reject) => {
       worker.onDeath(reject);
-    });
-    const stopWaiting = new Promise<never>((_, reject) => {
-      this.#options.clock.after(this.#timing.hangAfterMs, () => {
+      stopWaiting = this.#options.clock.after(this.#timing.hangAfterMs, () => {
         reject(new HypnosError('engine-unresponsive'));
       });
     });
-    stopWaiting.catch(() => {});
-    died.catch(() => {});
     try {
-      return await Promise.race([worker.api.report(), died, stopWaiting]);
+      return await Promise.race([worker.api.report(), noAnswer]);
     } catch {
       return this.#options.reportWithoutWorker();
+    } finally {
+      stopWaiting();
     }
   }
 

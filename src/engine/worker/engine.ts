@@ -32,6 +32,9 @@ interface Loaded {
   readonly watch: DeviceWatch;
 }
 
+/** How long the browser may take to tell that a device is lost, once calls on it fail. */
+const LOSS_REPORT_MS = 1000;
+
 export class WebLlmEngine implements Omit<EngineApi, 'ping'> {
   #loading: AbortController | null = null;
   #loaded: Loaded | null = null;
@@ -117,8 +120,9 @@ export class WebLlmEngine implements Omit<EngineApi, 'ping'> {
       );
       return { ok: true, value };
     } catch (error) {
-      const coded = loaded.watch.failure ?? toHypnosError(error, 'generation-failed');
-      return { ok: false, error: coded.toCoded() };
+      const isOwn = error instanceof HypnosError;
+      const failure = isOwn ? null : await loaded.watch.failureWithin(LOSS_REPORT_MS);
+      return { ok: false, error: (failure ?? toHypnosError(error, 'generation-failed')).toCoded() };
     } finally {
       this.#running = null;
     }
@@ -202,9 +206,10 @@ export class WebLlmEngine implements Omit<EngineApi, 'ping'> {
       }
       this.#loaded = { session: new GenerationSession(pipeline.model), unload: pipeline.unload, watch };
     } catch (error) {
-      const failure = watch.failure ?? error;
+      const isOwn = error instanceof HypnosError;
+      const failure = isOwn ? null : await watch.failureWithin(LOSS_REPORT_MS);
       watch.release();
-      throw failure;
+      throw failure ?? error;
     }
     meter.begin('ready');
     return {

@@ -3,7 +3,6 @@ import { HypnosError } from '../../shared/errors.ts';
 import type { HypnosErrorCode } from '../../shared/errors.ts';
 
 const CODE_BY_NAME: Readonly<Record<string, HypnosErrorCode>> = {
-  AbortError: 'cancelled',
   WebGPUNotAvailableError: 'webgpu-unavailable',
   WebGPUNotFoundError: 'webgpu-unavailable',
   ShaderF16SupportError: 'shader-f16-missing',

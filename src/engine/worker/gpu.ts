@@ -19,12 +19,17 @@ export class DeviceWatch {
   readonly #gpu: GPU;
   readonly #requestAdapter: GPU['requestAdapter'];
   readonly #events: DeviceEvents;
+  readonly #failed: Promise<HypnosError>;
+  #reportFailed: (error: HypnosError) => void = () => {};
   #isReleased = false;
   #failure: HypnosError | null = null;
 
   constructor(gpu: GPU, events: DeviceEvents) {
     this.#gpu = gpu;
     this.#events = events;
+    this.#failed = new Promise((resolve) => {
+      this.#reportFailed = resolve;
+    });
     this.#requestAdapter = gpu.requestAdapter.bind(gpu);
     gpu.requestAdapter = async (options) => {
       const adapter = await this.#requestAdapter(options);
@@ -36,6 +41,14 @@ export class DeviceWatch {
   /** Why the device is of no use; null while it is. */
   get failure(): HypnosError | null {
     return this.#failure;
+  }
+
+  /** As `failure`; what a lost device breaks may throw before the browser tells of the loss. */
+  failureWithin(milliseconds: number): Promise<HypnosError | null> {
+    const timeUp = new Promise<null>((resolve) => {
+      setTimeout(resolve, milliseconds, null);
+    });
+    return Promise.race([this.#failed, timeUp]);
   }
 
   /** The device may go from now on; gpu.requestAdapter is as it was. */
@@ -94,6 +107,7 @@ export class DeviceWatch {
   #fail(error: HypnosError): void {
     if (this.#isReleased || this.#failure) return;
     this.#failure = error;
+    this.#reportFailed(error);
     this.#events.onFailure(error);
   }
 }

@@ -1,6 +1,8 @@
 /** Token ids -> text as it can be shown: whole characters only, and nothing that may become a stop string. */
 
 const REPLACEMENT = '\uFFFD';
+/** A character has at most four bytes, and a token at least one: more unfinished tokens than these are no character. */
+const PENDING_MAX = 4;
 
 /**
  * Decodes a growing list of tokens. A token may hold part of a character, and some tokenizers write the first token of
@@ -26,7 +28,8 @@ export class StreamDecoder {
     this.#tokens.push(token);
     const before = this.#decode(this.#tokens.slice(this.#window, this.#written));
     const now = this.#decode(this.#tokens.slice(this.#window));
-    if (now.length <= before.length || now.endsWith(REPLACEMENT)) return '';
+    const isUnfinished = now.endsWith(REPLACEMENT) && this.pending <= PENDING_MAX;
+    if (now.length <= before.length || isUnfinished) return '';
     this.#window = this.#written;
     this.#written = this.#tokens.length;
     return now.slice(before.length);

@@ -2,7 +2,7 @@
 import { createEngineClient } from '../../../src/engine/client/index.ts';
 import type { EngineState } from '../../../src/engine/client/index.ts';
 import type { Timing } from '../../../src/engine/client/supervisor.ts';
-import type { GenerateOutcome, LoadProgress } from '../../../src/engine/shared/api.ts';
+import type { GenerateOutcome, LoadOptions, LoadProgress } from '../../../src/engine/shared/api.ts';
 import { fetchIndex, locate } from '../../../src/packages/served.ts';
 import { HypnosError } from '../../../src/shared/errors.ts';
 import type { CodedError } from '../../../src/shared/errors.ts';
@@ -11,7 +11,7 @@ import type { ChatTurn, SamplingSettings } from '../../../src/shared/types.ts';
 
 export interface Answer {
   readonly text: string;
-  /** Texts as they came. */
+  /** How many pieces the text came in. */
   readonly pieces: number;
   readonly started: { promptTokens: number; reusedTokens?: number; droppedTurns: number } | null;
   readonly outcome: GenerateOutcome | null;
@@ -23,21 +23,21 @@ export interface Ask {
   readonly turns: readonly ChatTurn[];
   readonly sampling?: Partial<SamplingSettings>;
   readonly responseSchema?: object;
-  /** Abort after this many pieces of text; 0: right after the start. */
+  /** Abort after this many pieces of text; 0: when the prefill begins. */
   readonly abortAfter?: number;
-  /** Abort this many milliseconds after asking. */
-  readonly abortAfterMs?: number;
 }
 
 const modelsUrl = new URL('models/', location.href).href;
 const fetchFile = (url: string, init: RequestInit) => fetch(url, init);
 
-function createHarness(timing: Partial<Timing>) {
+function createHarness(timing: Partial<Timing>, loadOptions: LoadOptions) {
   const client = createEngineClient({
     locate: async (id) => locate(await fetchIndex(modelsUrl, fetchFile), id),
     timing,
+    loadOptions,
   });
   const phases: string[] = [];
+  let answer = { text: '', pieces: 0 };
   const progress: LoadProgress[] = [];
   client.subscribe((state: EngineState) => {
     if (phases.at(-1) !== state.phase) phases.push(state.phase);
@@ -48,10 +48,13 @@ function createHarness(timing: Partial<Timing>) {
     client,
     phases,
     progress,
-    load: async (id = 'hypnos-dev') => {
+    /** Of the answer that runs. */
+    piecesSoFar: () => answer.pieces,
+    load: async () => {
       const started = performance.now();
       try {
-        const model = await client.load(id);
+        const { defaultId } = await fetchIndex(modelsUrl, fetchFile);
+        const model = await client.load(defaultId ?? '');
         return { model, error: null, milliseconds: performance.now() - started };
       } catch (error) {
         return { model: null, error: coded(error), milliseconds: performance.now() - started };
@@ -60,18 +63,16 @@ function createHarness(timing: Partial<Timing>) {
     ask: async (ask: Ask): Promise<Answer> => {
       const abort = new AbortController();
       const startedAt = performance.now();
-      let text = '';
-      let pieces = 0;
+      const mine = { text: '', pieces: 0 };
+      answer = mine;
       let started: Answer['started'] = null;
       const result = (outcome: GenerateOutcome | null, error: CodedError | null): Answer => ({
-        text,
-        pieces,
+        ...mine,
         started,
         outcome,
         error,
         milliseconds: performance.now() - startedAt,
       });
-      if (ask.abortAfterMs !== undefined) setTimeout(() => abort.abort(), ask.abortAfterMs);
       try {
         const outcome = await client.generate(
           {
@@ -86,9 +87,9 @@ function createHarness(timing: Partial<Timing>) {
               if (ask.abortAfter === 0) abort.abort();
             },
             onText: (delta) => {
-              text += delta;
-              pieces += 1;
-              if (pieces === ask.abortAfter) abort.abort();
+              mine.text += delta;
+              mine.pieces += 1;
+              if (mine.pieces === ask.abortAfter) abort.abort();
             },
           },
           abort.signal,
@@ -105,11 +106,13 @@ export type Harness = ReturnType<typeof createHarness>;
 declare global {
   interface Window {
     engine: Harness;
-    startEngine: (timing?: Partial<Timing>) => void;
+    startEngine: (timing?: Partial<Timing>, loadOptions?: LoadOptions) => void;
+    /** Every worker that was started; put there by the test, before the page's own code. */
+    workers: Worker[];
   }
 }
 
-window.startEngine = (timing = {}) => {
-  window.engine = createHarness(timing);
+window.startEngine = (timing = {}, loadOptions = {}) => {
+  window.engine = createHarness(timing, loadOptions);
 };
 window.startEngine();
