@@ -30,7 +30,7 @@ export function ContextMeter() {
         <span className={styles.fill} style={{ width: `${percent}%` }} />
       </span>
       <span className={styles.figures}>
-        {t('composer.meter', { used: formatNumber(used), size: formatNumber(size) })}
+        {t('composer.meter', { used: formatNumber(Math.min(used, size)), size: formatNumber(size) })}
       </span>
     </span>
   );

@@ -96,10 +96,8 @@ export function ConversationSettings({ open, onOpenChange }: ConversationSetting
       <div className={styles.fields}>
         <TextArea
           label={t('settings:answers.systemPrompt')}
-          hint={t('settings:answers.systemPromptHint')}
-          placeholder={t('chat:settings.systemPromptPlaceholder', {
-            text: defaultPrompt || t('chat:settings.systemPromptNone'),
-          })}
+          hint={t('chat:settings.systemPromptHint')}
+          placeholder={defaultPrompt || t('chat:settings.systemPromptPlaceholder')}
           value={shownPrompt}
           maxLength={MAX_SYSTEM_PROMPT}
           rows={3}

@@ -16,7 +16,7 @@ import { CopyButton } from './CopyButton.tsx';
 import { remarkPlugins } from './dialect.ts';
 import { normaliseFormulas } from './formulas.ts';
 import { completeBlock, PENDING_FORMULA } from './incomplete.ts';
-import { MAX_BLOCK, MAX_DRAWN } from './limits.ts';
+import { isDrawable, MAX_DRAWN } from './limits.ts';
 import { useLinkGuard } from './linkContext.ts';
 import { neutralise } from './neutralise.ts';
 import { cutAt, PlainText } from './PlainText.tsx';
@@ -68,7 +68,7 @@ export default memo(function Markdown({ text, streaming = false }: MarkdownProps
 });
 
 const Block = memo(function Block({ text, growing }: { readonly text: string; readonly growing: boolean }) {
-  if (text.length > MAX_BLOCK) return <PlainText text={text} />;
+  if (!isDrawable(text)) return <PlainText text={text} />;
   return (
     <DrawnOrPlain text={text}>
       <ReactMarkdown

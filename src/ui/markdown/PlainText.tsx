@@ -1,3 +1,4 @@
+import { cx } from '../components/cx.ts';
 import styles from './markdown.module.css';
 
 const CHUNK = 4_000;
@@ -11,7 +12,7 @@ export function PlainText({ text }: { readonly text: string }) {
     rest = rest.slice(piece.length);
   }
   return pieces.map((piece, index) => (
-    <div key={index} className={styles.plain}>
+    <div key={index} className={cx(styles.plain, pieces.length > 1 && styles.lazy)}>
       {piece}
     </div>
   ));

@@ -5,7 +5,7 @@ import { unified } from 'unified';
 import { splitBlocks } from './blocks.ts';
 import { remarkPlugins } from './dialect.ts';
 import { normaliseFormulas } from './formulas.ts';
-import { MAX_BLOCK } from './limits.ts';
+import { isDrawable } from './limits.ts';
 import { neutralise } from './neutralise.ts';
 
 const processor = unified().use(remarkParse).use(remarkPlugins).freeze();
@@ -13,7 +13,7 @@ const processor = unified().use(remarkParse).use(remarkPlugins).freeze();
 export function toPlainText(markdown: string): string {
   return splitBlocks(neutralise(markdown))
     .map((block) => {
-      if (block.length > MAX_BLOCK) return block.trimEnd();
+      if (!isDrawable(block)) return block.trimEnd();
       const source = normaliseFormulas(block);
       return blockText(processor.runSync(processor.parse(source)) as Root);
     })
