@@ -13,7 +13,7 @@
  *      deletion that can be undone, pins, drafts, settings per conversation
  *   3  `rev` tells the search index what changed since it last looked; meta
  */
-import Dexie from 'dexie';
+import { Dexie } from 'dexie';
 import type { Table, Transaction } from 'dexie';
 import type { Conversation, Message } from '../shared/types.ts';
 

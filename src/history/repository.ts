@@ -1,7 +1,7 @@
 /**
  * The history's repository (see types.ts for its surface): every write one transaction, every failure a code.
  */
-import Dexie from 'dexie';
+import { Dexie } from 'dexie';
 import { HypnosError } from '../shared/errors.ts';
 import type { Conversation, ConversationId, Message, MessageId, Timestamp } from '../shared/types.ts';
 import { HistoryConnection } from './connection.ts';

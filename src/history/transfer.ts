@@ -8,7 +8,7 @@
  * conversation with the same id and other content comes in beside the existing one. The copy's id is derived from the
  * content, so importing the same file again finds it there.
  */
-import Dexie from 'dexie';
+import { Dexie } from 'dexie';
 import { z } from 'zod/mini';
 import { HypnosError } from '../shared/errors.ts';
 import type { Conversation, ConversationId, Message, MessageId, Timestamp } from '../shared/types.ts';

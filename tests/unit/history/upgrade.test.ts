@@ -1,6 +1,6 @@
 import 'fake-indexeddb/auto'; // before Dexie looks for IndexedDB
 import { describe, expect, it } from 'vitest';
-import Dexie from 'dexie';
+import { Dexie } from 'dexie';
 import { DATABASE_VERSION, HistoryDatabase } from '../../../src/history/db.ts';
 import { growTree, threadOf } from '../../../src/history/thread.ts';
 import v1 from '../../fixtures/history/v1.json' with { type: 'json' };
