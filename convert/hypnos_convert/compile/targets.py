@@ -11,7 +11,7 @@ from tvm.relax.frontend.nn.llm import kv_cache as tvm_cache
 from .config import ModelConfig, Window
 from .kernels import attention, norm, sampling
 from .kernels.dsl import Kernel
-from .kernels.linear import Linear, rows_per_thread
+from .kernels.linear import Linear, rows_per_thread, split_columns, tiled
 
 HOST = {"kind": "llvm", "mtriple": "wasm32-unknown-unknown-wasm"}
 
@@ -81,31 +81,25 @@ class Kernels:
         return chunks, sampling.softmax_partial(chunks), sampling.softmax_finish(chunks)
 
     def draw(self) -> Kernel:
-        return sampling.draw(self.config.vocab_size, threads=256 if self.target.barriers else 64)
+        return sampling.draw(self.config.vocab_size, threads=256 if self.target.barriers else 32)
 
     def cache(self) -> CacheKernels:
         heads, tvm_target = self.heads, self.target.tvm_target()
         frequencies = attention.inverse_frequencies(heads.dim, self.config.rope_theta, self.config.rope_scaling)
-        sizes = (heads.kv, heads.query, heads.dim)
         sliding = self.window.sliding != -1
         kernels = {
             "split_rotary": attention.split_rotary(heads, frequencies),
             "append": attention.append(heads),
             "merge": attention.merge(heads),
         }
-        if sliding:
-            # Positions are counted inside the moving window, so these rotate queries and keys as they read them.
-            kernels["ragged"] = _tvm_kernel(
-                tvm_cache._attention_prefill_ragged(*sizes, heads.dim, heads.dtype, {}, tvm_target)
-            )
-            kernels["paged"] = _tvm_kernel(tvm_cache._attention_prefill(*sizes, heads.dtype, True, {}, tvm_target))
-            kernels["decode"] = _tvm_kernel(tvm_cache._attention_decode(*sizes, heads.dtype, True, {}, tvm_target))
-        elif self.target.barriers:
-            kernels["ragged"] = _tvm_kernel(
-                tvm_cache._attention_prefill_ragged(*sizes, heads.dim, heads.dtype, {}, tvm_target)
-            )
-            kernels["paged"] = _tvm_kernel(tvm_cache._attention_prefill(*sizes, heads.dtype, False, {}, tvm_target))
-            kernels["decode"] = _tvm_kernel(tvm_cache._attention_decode(*sizes, heads.dtype, False, {}, tvm_target))
+        if sliding or self.target.barriers:
+            # TVM's tiled kernels. With a sliding window positions are counted inside it as it moves, so these rotate
+            # queries and keys as they read them.
+            common = (heads.kv, heads.query, heads.dim)
+            ragged = tvm_cache._attention_prefill_ragged(*common, heads.dim, heads.dtype, {}, tvm_target)
+            paged = tvm_cache._attention_prefill(*common, heads.dtype, sliding, {}, tvm_target)
+            decode = tvm_cache._attention_decode(*common, heads.dtype, sliding, {}, tvm_target)
+            kernels |= {"ragged": _tvm_kernel(ragged), "paged": _tvm_kernel(paged), "decode": _tvm_kernel(decode)}
         else:
             kernels["ragged"] = attention.prefill_ragged(heads)
             kernels["paged"] = attention.prefill_paged(heads)

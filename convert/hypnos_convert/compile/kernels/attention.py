@@ -202,7 +202,7 @@ class _OnlineSoftmax:
         safe = let(T.if_then_else(empty, f32(1), self.denominator.value), "safe")
         for i in range(self.width):
             store(output, (*index, start + i), cast(self.output[i] / safe, str(output.dtype)))
-        store(lse, lse_index, self.highest.value + T.log2(safe))
+        store(lse, index, self.highest.value + T.log2(safe))
 
 
 def decode(heads: Heads, slices: int = 4) -> Kernel:
@@ -230,7 +230,7 @@ def decode(heads: Heads, slices: int = 4) -> Kernel:
             part = let((bx * threads + tx) % slices, "part")
             state = _OnlineSoftmax(_read_query(q, sequence, head, heads), width, let(sm_scale * f32(LOG2_E), "scale"))
             past.attend(state, sequence, head // heads.group, part * (width // 4))
-            state.write(output, (sequence, head), part * width, lse, (sequence, head))
+            state.write(output, (sequence, head), part * width, lse)
 
     return result
 
@@ -263,7 +263,7 @@ def prefill_paged(heads: Heads, slices: int = 1) -> Kernel:
             part = let((bx * threads + tx) % slices, "part")
             state = _OnlineSoftmax(_read_query(q, token, head, heads), width, let(sm_scale * f32(LOG2_E), "scale"))
             past.attend(state, 0, head // heads.group, part * (width // 4))
-            state.write(output, (token, head), part * width, lse, (token, head))
+            state.write(output, (token, head), part * width, lse)
 
     return result
 
@@ -302,7 +302,7 @@ def prefill_ragged(heads: Heads, slices: int = 1) -> Kernel:
                     key=lambda quad: k[other, kv_head, quad],
                     value=lambda quad: v[other, kv_head, part * (width // 4) + quad],
                 )
-            state.write(output, (token, head), part * width, lse, (token, head))
+            state.write(output, (token, head), part * width, lse)
 
     return result
 

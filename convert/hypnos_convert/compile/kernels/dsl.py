@@ -27,7 +27,7 @@ Index = Any
 
 @dataclass(frozen=True)
 class Kernel:
-    """A kernel and, for Relax to check calls against, the same function declared without wide elements, doing nothing."""
+    """A kernel, and its signature without wide elements: a function that does nothing, for Relax to check calls."""
 
     signature: tirx.PrimFunc
     implementation: tirx.PrimFunc
