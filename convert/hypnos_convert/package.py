@@ -365,6 +365,10 @@ def _source_bytes(model: Model, specs: Sequence[ParameterSpec]) -> int:
 
 
 def _peak_memory() -> int:
-    # Linux counts in KiB, macOS in bytes.
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if os.uname().sysname == "Darwin" else peak * 1024
+    """Most bytes of memory that this process has held at a time."""
+    try:
+        # ru_maxrss would count what the parent held when it started this process.
+        status = Path("/proc/self/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) << 10
+    except (OSError, TypeError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
