@@ -127,6 +127,7 @@ class Staging:
 
     def adopt(self, path: str) -> FileRecord:
         """Enter a file that something else wrote into ``folder``."""
+        (self.folder / path).chmod(0o644)
         with open(self.folder / path, "rb") as file:
             os.fsync(file.fileno())
         record = hash_file(self.folder, path)
