@@ -29,18 +29,20 @@ command is called, so that one stage does not need another's dependencies."""
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code; an error becomes one message, not a traceback."""
-    args = _parse(sys.argv[1:] if argv is None else list(argv))
+    argv = sys.argv[1:] if argv is None else list(argv)
+    debug = "--debug" in argv
     try:
+        args = _parse(argv)
         return args.run(args) or 0
     except KeyboardInterrupt:
         print("interrupted; the same command goes on where it stopped", file=sys.stderr)
         return 130
     except ConvertError as error:
-        return _fail(error, error.exit_code, args.debug)
+        return _fail(error, error.exit_code, debug)
     except OSError as error:
-        return _fail(error, 4, args.debug)
+        return _fail(error, 4, debug)
     except Exception as error:
-        return _fail(f"internal error: {type(error).__name__}: {error} (--debug shows where)", 1, args.debug)
+        return _fail(f"internal error: {type(error).__name__}: {error} (--debug shows where)", 1, debug)
 
 
 def _fail(error: object, code: int, debug: bool) -> int:
