@@ -16,6 +16,8 @@ export interface HistoryPage {
     status: HistoryStatus;
   };
   watchMessages(id: string): void;
+  /** Text that does not compress, as the browser compresses what it stores: that many UTF-16 units. */
+  noise(length: number): string;
   /** The code of the error that the work rejects with; null if it does not. */
   codeOf(work: Promise<unknown>): Promise<string | null>;
 }
@@ -50,6 +52,14 @@ window.test = {
   seen,
   watchMessages: (id) => {
     history?.watchMessages(id, (messages) => (seen.messages = messages), ignore);
+  },
+  noise: (length) => {
+    let text = '';
+    for (let left = length; left > 0; left -= 32_768) {
+      const units = crypto.getRandomValues(new Uint16Array(Math.min(left, 32_768)));
+      text += String.fromCharCode(...units.map((unit) => 0x4e00 + (unit % 0x5000)));
+    }
+    return text;
   },
   codeOf: (work) =>
     work.then(
