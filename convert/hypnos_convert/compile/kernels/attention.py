@@ -121,23 +121,40 @@ def split_rotary(heads: Heads, frequencies: np.ndarray) -> Kernel:
     return result
 
 
-def _lookup(table: np.ndarray, index: Expr, start: int = 0) -> Expr:
-    """table[index] as a tree of selections; shaders have no constant tables that TIR could reach."""
-    if len(table) == 1:
-        return f32(float(table[0]))
-    middle = len(table) // 2
-    left, right = _lookup(table[:middle], index, start), _lookup(table[middle:], index, start + middle)
-    return T.Select(index < start + middle, left, right)
+def _lookup(table: np.ndarray, index: Expr) -> Expr:
+    """table[index], exactly: a tree of selections, as shaders have no constant tables that TIR could reach, between
+    the numbers' bits, as TVM prints float constants with seven digits only."""
+    bits = table.astype(np.float32).view(np.int32)
+
+    def select(start: int, stop: int) -> Expr:
+        if stop - start == 1:
+            return tirx.const(int(bits[start]), "int32")
+        middle = (start + stop) // 2
+        return T.Select(index < middle, select(start, middle), select(middle, stop))
+
+    return T.reinterpret("float32", select(0, len(bits)))
 
 
 def rotation(angle: Expr) -> tuple[Expr, Expr]:
-    """(cos, sin) of a non-negative angle, brought near zero first: WGSL promises no accuracy beyond [-pi, pi]."""
-    turn_high = 6.28125  # 2 pi in two parts (Cody & Waite 1980): few bits, so that whole turns of it are exact
-    turn_low = 2 * math.pi - turn_high
+    """(cos, sin) of a non-negative angle, to float32's accuracy on every device.
+
+    WGSL only promises 2^-11, and that between -pi and pi; an error in the angle is an error in every attention score.
+    Reduction to [-pi/4, pi/4] with pi/2 in three parts (Cody & Waite 1980), then the minimax polynomials of Cephes'
+    sinf and cosf (Moshier 1989).
+    """
     angle = let(angle, "angle")
-    turns = let(T.floor(angle * f32(1 / (2 * math.pi)) + f32(0.5)), "turns")
-    small = let((angle - turns * f32(turn_high)) - turns * f32(turn_low), "small")
-    return let(T.cos(small), "cosine"), let(T.sin(small), "sine")
+    quarter = let(T.floor(angle * f32(2 / math.pi) + f32(0.5)), "quarter")
+    r = let(((angle - quarter * f32(1.5703125)) - quarter * f32(4.837512969970703e-4)) - quarter * f32(7.54978995e-8))
+    z = let(r * r, "z")
+    sine = let(r + r * z * (f32(-1.6666654611e-1) + z * (f32(8.3321608736e-3) + z * f32(-1.9515295891e-4))), "sine")
+    tail = f32(4.166664568298827e-2) + z * (f32(-1.388731625493765e-3) + z * f32(2.443315711809948e-5))
+    cosine = let(f32(1) - z * f32(0.5) + z * z * tail, "cosine")
+    quadrant = let(tirx.Cast("int32", quarter) & 3, "quadrant")
+    odd = let((quadrant & 1) == 1, "odd")
+    flip_cosine = tirx.any(quadrant == 1, quadrant == 2)
+    c = let(T.Select(odd, sine, cosine))
+    s = let(T.Select(odd, cosine, sine))
+    return let(T.Select(flip_cosine, -c, c), "cosine"), let(T.Select(quadrant >= 2, -s, s), "sine")
 
 
 def append(heads: Heads) -> Kernel:
@@ -169,8 +186,8 @@ def append(heads: Heads) -> Kernel:
 class _OnlineSoftmax:
     """Running maximum, denominator and weighted sum of values of one query head (or of a slice of its values)."""
 
-    def __init__(self, query: list[Expr], width: int, scale: Expr) -> None:
-        self.query, self.width, self.scale = query, width, scale
+    def __init__(self, query: list[Expr], width: int, scale: Expr, dtype: str) -> None:
+        self.query, self.width, self.scale, self.dtype = query, width, scale, dtype
         self.output = Registers(width, initial=f32(0), name="output_sum")
         self.highest = Registers(initial=f32(LOWEST), name="highest")
         self.denominator = Registers(initial=f32(0), name="denominator")
@@ -194,14 +211,13 @@ class _OnlineSoftmax:
                 j = quad * 4 + i
                 self.output[j] = self.output[j] * decay + weight * f32(lane(vector, i))
 
-    def write(
-        self, output: Any, index: tuple[Index, ...], start: Index, lse: Any, lse_index: tuple[Index, ...]
-    ) -> None:
+    def write(self, output: Any, index: tuple[Index, ...], start: Index, lse: Any) -> None:
+        """Store the slice at output[index, start:] and lse[index]."""
         # No key at all leaves the output zero and lse at LOWEST, which ``merge`` weighs as nothing.
         empty = self.denominator.value <= f32(0)
         safe = let(T.if_then_else(empty, f32(1), self.denominator.value), "safe")
         for i in range(self.width):
-            store(output, (*index, start + i), cast(self.output[i] / safe, str(output.dtype)))
+            store(output, (*index, start + i), cast(self.output[i] / safe, self.dtype))
         store(lse, index, self.highest.value + T.log2(safe))
 
 
@@ -228,7 +244,9 @@ def decode(heads: Heads, slices: int = 4) -> Kernel:
         ):
             head = let((bx * threads + tx) // slices, "head")
             part = let((bx * threads + tx) % slices, "part")
-            state = _OnlineSoftmax(_read_query(q, sequence, head, heads), width, let(sm_scale * f32(LOG2_E), "scale"))
+            state = _OnlineSoftmax(
+                _read_query(q, sequence, head, heads), width, let(sm_scale * f32(LOG2_E), "scale"), heads.dtype
+            )
             past.attend(state, sequence, head // heads.group, part * (width // 4))
             state.write(output, (sequence, head), part * width, lse)
 
@@ -261,7 +279,9 @@ def prefill_paged(heads: Heads, slices: int = 1) -> Kernel:
         ):
             head = let((bx * threads + tx) // slices, "head")
             part = let((bx * threads + tx) % slices, "part")
-            state = _OnlineSoftmax(_read_query(q, token, head, heads), width, let(sm_scale * f32(LOG2_E), "scale"))
+            state = _OnlineSoftmax(
+                _read_query(q, token, head, heads), width, let(sm_scale * f32(LOG2_E), "scale"), heads.dtype
+            )
             past.attend(state, 0, head // heads.group, part * (width // 4))
             state.write(output, (token, head), part * width, lse)
 
@@ -296,7 +316,9 @@ def prefill_ragged(heads: Heads, slices: int = 1) -> Kernel:
             head = let((bx * threads + tx) // slices, "head")
             part = let((bx * threads + tx) % slices, "part")
             kv_head = let(head // heads.group, "kv_head")
-            state = _OnlineSoftmax(_read_query(q, token, head, heads), width, let(sm_scale * f32(LOG2_E), "scale"))
+            state = _OnlineSoftmax(
+                _read_query(q, token, head, heads), width, let(sm_scale * f32(LOG2_E), "scale"), heads.dtype
+            )
             with loop(token + 1) as other:
                 state.add(
                     key=lambda quad: k[other, kv_head, quad],

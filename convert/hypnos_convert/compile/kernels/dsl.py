@@ -17,6 +17,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from tvm import tirx
 from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
@@ -184,8 +185,16 @@ def loop(count: Index) -> Any:
 def f32(value: Expr) -> Expr:
     """Widen to float32; free where it is one already."""
     if isinstance(value, (int, float)):
-        return tirx.const(float(value), "float32")
+        return _constant(value)
     return value if dtype_of(value) == "float32" else tirx.Cast("float32", value)
+
+
+def _constant(value: float) -> Expr:
+    # TVM prints float constants with seven digits, which do not always name the float32 that is meant; its bits do.
+    exact = np.float32(value)
+    if np.float32(f"{value:e}") == exact:
+        return tirx.const(float(value), "float32")
+    return T.reinterpret("float32", tirx.const(int(exact.view(np.int32)), "int32"))
 
 
 def cast(value: Expr, dtype: str) -> Expr:

@@ -19,7 +19,7 @@ NATIVE = Path(__file__).parent / "native"
 ZIG = [sys.executable, "-m", "ziglang", "c++", "-target", "wasm32-wasi"]
 FLAGS = [
     "-std=c++17",
-    "-O2",
+    "-Os",  # a library is downloaded once per device kind; the GPU does the work
     "-g0",
     "-w",
     "-fignore-exceptions",
