@@ -268,6 +268,10 @@ class DexieHistory implements HistoryRepository {
 
   // Search
 
+  prepareSearch(): Promise<void> {
+    return this.#connection.run((database) => this.#refreshIndex(database));
+  }
+
   async search(query: string, options: { readonly limit?: number } = {}): Promise<readonly SearchHit[]> {
     const terms = queryTerms(query);
     const limit = options.limit ?? DEFAULT_SEARCH_LIMIT;

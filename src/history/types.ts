@@ -117,6 +117,8 @@ export interface HistoryRepository {
   purgeConversation(id: ConversationId): Promise<void>;
   /** Removes for good what was deleted before that time. */
   purgeDeleted(olderThan: Timestamp): Promise<void>;
+  /** Reads the index ahead of the first search, say when the search field opens; what it costs, search need not. */
+  prepareSearch(): Promise<void>;
   /** Newest first, titles before messages; every word of the query must occur. Any letter case, width and form. */
   search(query: string, options?: { readonly limit?: number }): Promise<readonly SearchHit[]>;
 
@@ -129,7 +131,11 @@ export interface HistoryRepository {
   exportMarkdown(ids?: readonly ConversationId[]): Promise<Blob>;
   /** Validated whole before anything is written; idempotent; overwrites nothing. */
   importJson(file: Blob): Promise<ImportReport>;
-  /** Deletes the database and all that Hypnos keeps of conversations in this browser; other tabs empty too. */
+  /**
+   * Deletes the database and all that Hypnos keeps of conversations in this browser; other tabs empty too. Nothing can
+   * read it any more, but the browser's own files may hold the bytes until it compacts them: against someone who reads
+   * the disk, only disk encryption helps.
+   */
   eraseEverything(): Promise<void>;
   close(): void;
 }

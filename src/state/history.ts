@@ -67,6 +67,8 @@ export function createHistoryRoom(ports: StorePorts, hooks: HistoryHooks): Histo
           set({ undo: null });
         }),
       dismissUndo: purge,
+      // A failure will show in the search itself.
+      prepareSearch: () => history.prepareSearch().catch(() => undefined),
       search: (query) => history.search(query),
       exportJson: (ids) => history.exportJson(ids),
       exportMarkdown: (ids) => history.exportMarkdown(ids),

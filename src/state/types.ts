@@ -106,6 +106,8 @@ export interface HistoryActions {
   undoRemove(): Promise<void>;
   /** Lets go of the undo and removes for good. Happens by itself after UNDO_MS. */
   dismissUndo(): Promise<void>;
+  /** Call it when the search field opens: the first search then is as fast as the next. Never rejects. */
+  prepareSearch(): Promise<void>;
   search(query: string): Promise<readonly SearchHit[]>;
   /** All conversations when no ids are given. */
   exportJson(ids?: readonly ConversationId[]): Promise<Blob>;
