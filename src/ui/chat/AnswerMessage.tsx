@@ -21,7 +21,8 @@ export const AnswerMessage = memo(function AnswerMessage({ item, isLast }: Answe
   const streamed = useChat(({ streaming }) => (streaming?.messageId === message.id ? streaming.text : null));
   const isMine = streamed !== null;
   // Frames that a slow device cannot draw in time are left out, not queued.
-  const text = useDeferredValue(streamed ?? message.text);
+  const lagging = useDeferredValue(streamed);
+  const text = streamed === null ? message.text : (lagging ?? streamed);
   // Open and not ours: another tab is writing it.
   const isGrowing = isMine || message.finishReason === null;
 
