@@ -1,9 +1,9 @@
-// npm run screenshots: draws the main states of the built page into public/screenshots/.
+// npm run screenshots: draws the main states of the built page into public/screenshots/, and the icons from their SVGs.
 //
 //   built page -> a real Chromium -> example conversations imported through the settings screen -> one PNG per state
 //
 // The page's date is fixed, so that a picture changes only when the page does.
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -85,7 +85,31 @@ export async function takeScreenshots({ directory, output, pictures = PICTURES }
   }
 }
 
+/** The sizes that the web manifest names. */
+const ICONS = [
+  { name: 'icon-192', from: 'icon.svg', size: 192 },
+  { name: 'icon-512', from: 'icon.svg', size: 512 },
+  { name: 'maskable-512', from: 'maskable.svg', size: 512 },
+];
+
+/** @param {string} folder holds the SVGs and gets the PNGs */
+export async function drawIcons(folder) {
+  const browser = await chromium.launch({ executablePath: requireChromium(), args: CHROMIUM_ARGUMENTS });
+  try {
+    for (const { name, from, size } of ICONS) {
+      const svg = await readFile(path.join(folder, from), 'utf8');
+      const page = await browser.newPage({ viewport: { width: size, height: size } });
+      await page.setContent(`<style>body{margin:0}svg{display:block;width:100vw;height:100vh}</style>${svg}`);
+      await page.screenshot({ path: path.join(folder, `${name}.png`), omitBackground: true });
+      await page.close();
+    }
+  } finally {
+    await browser.close();
+  }
+}
+
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await drawIcons(path.join(ROOT, 'public/icons'));
   buildPage();
   await takeScreenshots({
     directory: path.join(ROOT, 'dist'),

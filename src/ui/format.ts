@@ -3,7 +3,7 @@ import { currentLocale } from '../i18n/index.ts';
 
 const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'] as const;
 
-/** 9,400,000 -> "9.4 MB". Decimal units, as disks and downloads are labelled. */
+/** 9,400,000 -> "9.4 MB" (with a space that does not break). Decimal units, as disks and downloads are labelled. */
 export function formatBytes(bytes: number, locale: string = currentLocale()): string {
   let value = Math.max(0, bytes);
   let unit = 0;
@@ -13,7 +13,7 @@ export function formatBytes(bytes: number, locale: string = currentLocale()): st
   }
   const digits = unit === 0 || value >= 99.95 ? 0 : 1;
   const number = new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(value);
-  return `${number} ${UNITS[unit] ?? ''}`;
+  return `${number}\u00a0${UNITS[unit] ?? ''}`;
 }
 
 /** 15,300,000 -> "1530万" or "15.3M". */

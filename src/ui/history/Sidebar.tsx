@@ -19,14 +19,15 @@ export function Sidebar() {
   const [location, navigate] = useLocation();
   const [query, setQuery] = useState('');
   const currentId = useChat((state) => state.conversationId);
+  const isDrawer = useShell((state) => state.drawerOpen);
   const setDrawerOpen = useShell((state) => state.setDrawerOpen);
   const setFolded = useShell((state) => state.setSidebarFolded);
   const setShortcutsOpen = useShell((state) => state.setShortcutsOpen);
   const modelLine = useModelLine();
 
   const fold = () => {
-    setDrawerOpen(false);
-    setFolded(true);
+    if (isDrawer) setDrawerOpen(false);
+    else setFolded(true);
   };
   const onNavigate = () => {
     setDrawerOpen(false);
