@@ -12,7 +12,7 @@ import re
 import resource
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,16 +86,25 @@ class Description:
         unknown = sorted(set(given) - {"base", "stages", "data", "licence"})
         if unknown:
             raise InputError(f"{path}: unknown entries {', '.join(unknown)}; known are base, stages, data, licence")
-        lists = {key: tuple(given.get(key, ())) for key in ("stages", "data")}
-        return Description(
-            **{
-                **asdict(self),
-                "base": self.base or given.get("base"),
-                "licence": self.licence or given.get("licence"),
-                "stages": self.stages or lists["stages"],
-                "data": self.data or lists["data"],
-            }
+        for key in ("stages", "data"):
+            if not isinstance(given.get(key, []), list):
+                raise InputError(f"{path}: {key} must be a list of texts")
+        return replace(
+            self,
+            base=self.base or given.get("base"),
+            licence=self.licence or given.get("licence"),
+            stages=self.stages or tuple(given.get("stages", ())),
+            data=self.data or tuple(given.get("data", ())),
         )
+
+    def check(self) -> None:
+        """Refuse a reviewed package that still says it was not reviewed.
+
+        Raises:
+            InputError: a reviewer is named, but the notice is the default one.
+        """
+        if self.reviewer is not None and (self.notice_zh == NOTICE_ZH or self.notice_en == NOTICE_EN):
+            raise InputError("--reviewer needs --notice-zh and --notice-en too: the default notice says 'not reviewed'")
 
 
 @dataclass(frozen=True)
@@ -165,6 +174,7 @@ def make_package(
     template = template or TemplateOptions()
     start = time.monotonic()
     check_target(out)
+    description.check()
     unknown = [target for target in targets if target not in TARGETS]
     if unknown or not targets:
         raise InputError(f"unknown target {', '.join(unknown) or '(none)'}; supported are {', '.join(TARGETS)}")

@@ -68,7 +68,7 @@ class Staging:
 
     def __init__(self, target: str | Path, fingerprint: Any) -> None:
         self.target = Path(os.path.abspath(target))
-        self.folder = self.target.parent / f".{self.target.name}.partial"
+        self.folder = _partial(self.target)
         self._fingerprint = json.loads(json.dumps(fingerprint))
         self._finished: dict[str, FileRecord] = {}
         self._journal: IO[str] | None = None
@@ -212,15 +212,16 @@ def check_target(target: Path) -> None:
 
 
 def check_space(target: Path, needed: int) -> None:
-    """Refuse early when the disk cannot hold ``needed`` more bytes.
+    """Refuse early when the disk cannot hold ``needed`` bytes, those that an earlier run left counted in.
 
     Raises:
         OutputError: too little space; the message gives both figures.
     """
-    existing = next(p for p in (target, *target.parents) if p.exists())
-    free = shutil.disk_usage(existing).free
-    if free < needed:
-        raise OutputError(f"{target}: needs {_mib(needed)}, but only {_mib(free)} are free on that disk")
+    existing = next(p for p in (target, *target.absolute().parents) if p.exists())
+    left = sum(path.stat().st_size for path in _partial(target).rglob("*") if path.is_file())
+    available = shutil.disk_usage(existing).free + left
+    if available < needed:
+        raise OutputError(f"{target}: needs {_mib(needed)}, but only {_mib(available)} are available on that disk")
 
 
 def hash_file(folder: Path, path: str) -> FileRecord:
@@ -228,6 +229,11 @@ def hash_file(folder: Path, path: str) -> FileRecord:
     with open(folder / path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256")
         return FileRecord(path, file.tell(), digest.hexdigest())
+
+
+def _partial(target: Path) -> Path:
+    target = Path(os.path.abspath(target))
+    return target.parent / f".{target.name}.partial"
 
 
 def _intact(folder: Path, record: FileRecord) -> bool:

@@ -65,6 +65,15 @@ def test_sharded_and_single_checkpoints_hold_the_same(folder: Path, sharded: Pat
         assert torch.equal(torch.cat(list(parts.rows(name, rows_per_block=3))), expected)
 
 
+def test_a_sliding_window_bounds_the_cache_and_the_chunk(tmp_path: Path):
+    folder = tiny_checkpoint(tmp_path, "mistral", sliding_window=64)
+    plain = Model.open(ModelOptions(folder, context_window=64)).window
+    assert (plain.context, plain.sliding) == (64, -1)
+    sliding = Model.open(ModelOptions(folder, context_window=1024))
+    assert (sliding.window.context, sliding.window.sliding) == (-1, 64)
+    assert sliding.prefill_chunk == 64
+
+
 def test_a_folder_that_is_not_there(tmp_path: Path):
     assert "no such folder" in refusal(tmp_path / "nowhere")
 

@@ -128,6 +128,9 @@ def test_what_people_are_told_is_checked_before_the_work(model: Path, out: Path,
     provenance = model / "provenance.json"
     provenance.write_text('{"bases": "x"}')
     assert "unknown entries bases" in refused(capsys, [*base, "--provenance", provenance], 3)
+    provenance.write_text('{"stages": "first"}')
+    assert "stages must be a list" in refused(capsys, [*base, "--provenance", provenance], 3)
+    assert "--reviewer needs --notice-zh" in refused(capsys, [*base, "--reviewer", "Dr. Li"], 3)
     evaluation = model / "evaluation.json"
     evaluation.write_text('{"benchmark": "b"}')
     assert "evaluation: " in refused(capsys, [*base, "--evaluation", evaluation], 3)

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -135,6 +136,14 @@ def test_two_runs_do_not_share_a_target(tmp_path: Path):
 def test_too_little_space_is_told_before_the_work(tmp_path: Path):
     with pytest.raises(OutputError, match=r"needs 1099511627776\.0 MiB, but only"):
         check_space(tmp_path / "not" / "yet" / "there", 1 << 60)
+
+
+def test_what_an_earlier_run_left_counts_as_space(tmp_path: Path):
+    interrupt(tmp_path / "out", 1)
+    with mock.patch("shutil.disk_usage", return_value=mock.Mock(free=100)):
+        check_space(tmp_path / "out", 100 + len(b"abcdef"))
+        with pytest.raises(OutputError):
+            check_space(tmp_path / "elsewhere", 101)
 
 
 WRITER = """
