@@ -57,5 +57,5 @@ def test_names_are_unique_and_unknown_formats_refused(model) -> None:
     config = config_of(model)
     names = [spec.name for spec in parameters(config, "q4f16_1")]
     assert len(set(names)) == len(names)
-    with pytest.raises(ValueError, match="'q8f16'.*q4f16_1"):
+    with pytest.raises(ValueError, match=r"'q8f16'.*q4f16_1"):
         parameters(config, "q8f16")

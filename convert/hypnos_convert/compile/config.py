@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import InputError
+
 FAMILIES = {
     "LlamaForCausalLM": "llama",
     "MistralForCausalLM": "mistral",
@@ -31,7 +33,7 @@ ATTENTION_SINK = 4
 """Tokens at the start of the text that a sliding window keeps (StreamingLLM, Xiao et al. 2023, section 3.2)."""
 
 
-class UnsupportedModelError(ValueError):
+class UnsupportedModelError(InputError, ValueError):
     """The checkpoint is well-formed but no library can be compiled for it; the message names what is supported."""
 
 

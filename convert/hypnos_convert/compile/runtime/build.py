@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -14,6 +15,8 @@ from importlib import metadata
 from pathlib import Path
 
 from filelock import FileLock
+
+from ...errors import ConvertError
 
 NATIVE = Path(__file__).parent / "native"
 ZIG = [sys.executable, "-m", "ziglang", "c++", "-target", "wasm32-wasi"]
@@ -37,8 +40,10 @@ LEFT_OUT = ("src/runtime/rpc/", "src/runtime/file_utils.cc", "testing/testing.cc
 Progress = Callable[[str], None]
 
 
-class ToolchainError(RuntimeError):
+class ToolchainError(ConvertError):
     """zig could not compile or link; the message carries the end of its output."""
+
+    exit_code = 1
 
 
 def cache_directory(override: Path | None = None) -> Path:
@@ -100,7 +105,6 @@ def _content_hash() -> str:
     for path in sorted(NATIVE.rglob("*")):
         if path.is_file():
             digest.update(f"{path.relative_to(NATIVE)}\0".encode() + path.read_bytes())
-    digest.update(Path(__file__).read_bytes())
     return digest.hexdigest()
 
 
@@ -136,8 +140,6 @@ def _compile(stage: Path, output: Path) -> None:
 
 
 def _package_directory(name: str) -> Path:
-    import importlib.util
-
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
         raise ToolchainError(f"the Python package {name} is not installed: pip install hypnos-convert")

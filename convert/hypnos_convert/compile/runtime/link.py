@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ...errors import ConvertError
 from .build import run_zig
 
 WASI = "wasi_snapshot_preview1"
@@ -38,8 +39,10 @@ _IMPORT_SECTION = 2
 _KINDS = ("function", "table", "memory", "global", "tag")
 
 
-class LinkError(RuntimeError):
+class LinkError(ConvertError):
     """The linked library would not load in web-llm."""
+
+    exit_code = 1
 
 
 def link(output: Path, objects: Sequence[Path], runtime: Sequence[Path]) -> None:
