@@ -139,6 +139,8 @@ export class WebLlmEngine implements Omit<EngineApi, 'ping'> {
     const fetchFile = (url: string, init: RequestInit) => fetch(url, init);
 
     meter.begin('manifest');
+    const code = import('./webllm.ts'); // 6.8 MB: on its way while the manifest is read
+    code.catch(() => {}); // reported where it is awaited
     const [manifest, adapter] = await Promise.all([
       fetchManifest(location.baseUrl, fetchFile, signal),
       findAdapter(gpu),
@@ -160,9 +162,8 @@ export class WebLlmEngine implements Omit<EngineApi, 'ping'> {
       'files',
       names.reduce((sum, name) => sum + reader.file(name).bytes, 0),
     );
-    // web-llm's code is fetched while the package's small files are.
     const [{ loadPipeline }, ...contents] = await Promise.all([
-      import('./webllm.ts'),
+      code,
       ...names.map(async (name) => [name, await reader.read(name, readOptions)] as const),
     ]);
     const small = new Map(contents);
