@@ -5,39 +5,69 @@
 import dgram from 'node:dgram';
 import net from 'node:net';
 
+/**
+ * Chromium itself asks its maker about every form it sees (its structure, not its content) and about sign-in, whatever
+ * the page. A hospital turns that off by policy; no page can.
+ */
+const BROWSERS_OWN: ReadonlySet<string> = new Set([
+  'tls content-autofill.googleapis.com',
+  'tls accounts.google.com',
+]);
+
 export interface ForeignListener {
   readonly port: number;
   /** Chromium arguments that lead every foreign host name here. */
   readonly chromiumArguments: readonly string[];
-  /** What arrived: the first line of a TCP connection, or "udp". */
+  /** What arrived, but for the browser's own questions to its maker: the first line of an HTTP request, "tls" and the host's name, or "udp". */
   readonly contacts: readonly string[];
   close(): Promise<void>;
 }
 
 export async function listenAsForeignWorld(): Promise<ForeignListener> {
-  const contacts: string[] = [];
+  const heard: string[] = [];
   const tcp = net.createServer((socket) => {
-    const index = contacts.push('tcp connection') - 1;
+    const index = heard.push('tcp connection') - 1;
     socket.on('error', () => {});
     socket.once('data', (data) => {
-      contacts[index] = data.toString('latin1').split('\r\n')[0] ?? '';
+      heard[index] = describe(data);
       socket.end('HTTP/1.1 204 No Content\r\nAccess-Control-Allow-Origin: *\r\nConnection: close\r\n\r\n');
     });
   });
   await new Promise<void>((resolve) => tcp.listen(0, '127.0.0.1', resolve));
   const { port } = tcp.address() as net.AddressInfo;
   const udp = dgram.createSocket('udp4');
-  udp.on('message', () => contacts.push('udp'));
+  udp.on('message', () => heard.push('udp'));
   await new Promise<void>((resolve) => udp.bind(port, '127.0.0.1', resolve));
   return {
     port,
     chromiumArguments: [
       `--host-resolver-rules=MAP * 127.0.0.1:${port}, EXCLUDE localhost, EXCLUDE 127.0.0.1`,
     ],
-    contacts,
+    get contacts() {
+      return heard.filter((contact) => !BROWSERS_OWN.has(contact));
+    },
     close: async () => {
       udp.close();
       await new Promise<void>((resolve) => tcp.close(() => resolve()));
     },
   };
+}
+
+function describe(data: Buffer): string {
+  const isTls = data[0] === 0x16;
+  return isTls ? `tls ${serverName(data)}` : (data.toString('latin1').split('\r\n')[0] ?? '');
+}
+
+/** The server_name extension of a TLS ClientHello (RFC 6066, section 3), found by its nested lengths. */
+function serverName(hello: Buffer): string {
+  for (let at = 0; at + 9 <= hello.length; at += 1) {
+    const extension = hello.readUInt16BE(at + 2);
+    const list = hello.readUInt16BE(at + 4);
+    const name = hello.readUInt16BE(at + 7);
+    const isServerName = hello.readUInt16BE(at) === 0 && hello[at + 6] === 0;
+    if (isServerName && name > 0 && list === name + 3 && extension === list + 2) {
+      return hello.toString('latin1', at + 9, at + 9 + name);
+    }
+  }
+  return 'without a name';
 }

@@ -49,7 +49,9 @@ describe('offline', () => {
       const requests = (
         await Promise.all(names.map(async (name) => (await caches.open(name)).keys()))
       ).flat();
-      const urls = requests.map((request) => request.url).filter((url) => /\.(js|html)(\?|$)/.test(url));
+      const urls = requests
+        .map((request) => request.url.split('?')[0] ?? '')
+        .filter((url) => /\.(js|html)$/.test(url));
       return Promise.all(
         urls.map(async (url) => ({ url, policy: (await fetch(url)).headers.get('content-security-policy') })),
       );

@@ -41,10 +41,10 @@ class ScratchConfig:
     heads: int = 4
     key_value_heads: int = 2
     length: int = 512
-    batch: int = 4
-    steps: int = 2400
-    language_model_share: float = 0.5
-    learning_rate: float = 2e-3
+    batch: int = 1
+    steps: int = 4000
+    language_model_share: float = 0.4
+    learning_rate: float = 1.5e-3
     seed: int = 0
 
 
