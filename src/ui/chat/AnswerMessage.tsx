@@ -35,7 +35,7 @@ export const AnswerMessage = memo(function AnswerMessage({ item, isLast }: Answe
     >
       {message.droppedTurns > 0 && <DroppedTurns count={message.droppedTurns} />}
       <div className={styles.who}>
-        <b translate="no">Hypnos</b>
+        <h2 translate="no">Hypnos</h2>
         <Pill tone="accent" className={styles.aiLabel}>
           {t('aiLabel')}
         </Pill>

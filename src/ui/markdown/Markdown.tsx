@@ -117,13 +117,14 @@ const ELEMENTS = [
 ];
 
 const COMPONENTS: Components = {
-  // The page has its own first two levels of headings.
+  // The page's own headings are h1 (conversation) and h2 (each answer). Models skip levels as they like, which would
+  // leave holes in the outline: theirs differ in looks only.
   h1: ({ children }) => <h3 className={styles.h1}>{children}</h3>,
-  h2: ({ children }) => <h4 className={styles.h2}>{children}</h4>,
-  h3: ({ children }) => <h5 className={styles.h3}>{children}</h5>,
-  h4: ({ children }) => <h6 className={styles.h3}>{children}</h6>,
-  h5: ({ children }) => <h6 className={styles.h3}>{children}</h6>,
-  h6: ({ children }) => <h6 className={styles.h3}>{children}</h6>,
+  h2: ({ children }) => <h3 className={styles.h2}>{children}</h3>,
+  h3: ({ children }) => <h3 className={styles.h3}>{children}</h3>,
+  h4: ({ children }) => <h3 className={styles.h3}>{children}</h3>,
+  h5: ({ children }) => <h3 className={styles.h3}>{children}</h3>,
+  h6: ({ children }) => <h3 className={styles.h3}>{children}</h3>,
   a: ({ href, children }) => <Link href={href}>{children}</Link>,
   img: ({ alt }) => <Picture alt={alt ?? ''} />,
   input: ({ checked }) => <span className={styles.check}>{checked ? '☑' : '☐'}</span>,
