@@ -32,7 +32,7 @@ def test_every_tensor_of_the_checkpoint_is_used_once(model, quantization: str) -
         del tensors["lm_head.weight"]
     specs = [spec for spec in parameters(config, quantization) if spec.encoding is not Encoding.Q4_SCALE]
     used = Counter(source.name for spec in specs for source in spec.sources)
-    assert used == Counter(tensors)
+    assert used == Counter(list(tensors))
     assert {source.name: source.shape for spec in specs for source in spec.sources} == tensors
     assert unquantized_count(config) == sum(math.prod(shape) for shape in tensors.values())
 
