@@ -133,8 +133,8 @@ export function createChatRoom(ports: StorePorts, model: () => ModelRoom, settin
   function watch(conversation: Conversation, draft: string): Promise<void> {
     const { id } = conversation;
     const mine = visit;
-    show(conversation);
     set({ conversationId: id, draft: get().draft || draft });
+    show(conversation);
     return new Promise((resolve) => {
       const onError = (error: HypnosError) => {
         if (mine === visit) {

@@ -1,0 +1,121 @@
+import 'fake-indexeddb/auto'; // before Dexie looks for IndexedDB
+import { describe, expect, it } from 'vitest';
+import { contextTokensOf, mergeStats, turnsFor } from '../../../src/state/prompt.ts';
+import type { Message } from '../../../src/shared/types.ts';
+import { SUMMARY, openTab } from './support.ts';
+
+const other = { ...SUMMARY, id: 'other' };
+
+describe('the model', () => {
+  it('is the default one, loaded once, when asked for', async () => {
+    const tab = openTab({ packages: [SUMMARY, other] });
+    const { ensureLoaded } = tab.stores.model.getState();
+    await Promise.all([ensureLoaded(), ensureLoaded()]);
+    await ensureLoaded();
+    expect(tab.engine.loads).toEqual(['demo']);
+    expect(tab.stores.model.getState()).toMatchObject({ lease: 'held', engine: { phase: 'ready' } });
+  });
+
+  it('chosen as the default is remembered, unless it is no longer served', async () => {
+    const tab = openTab({ packages: [SUMMARY, other] });
+    await expect.poll(() => tab.stores.model.getState().packagesLoaded).toBe(true);
+    tab.stores.model.getState().setDefault('other');
+    await tab.stores.model.getState().ensureLoaded();
+    expect(tab.engine.loads).toEqual(['other']);
+    expect([...tab.storage.values.values()]).toEqual(['other']);
+  });
+
+  it('that another tab asks for is unloaded here, and loaded again when the engine comes back', async () => {
+    const tab = openTab();
+    await tab.stores.model.getState().ensureLoaded();
+    await tab.lease.onHandover();
+    tab.lease.set('waiting');
+    expect(tab.engine.unloads).toBe(1);
+    tab.clock.advance(1000);
+    expect(tab.stores.model.getState().lease).toBe('waiting');
+    await tab.stores.model.getState().ensureLoaded();
+    expect(tab.engine.loads).toHaveLength(1);
+    tab.lease.set('held');
+    await expect.poll(() => tab.engine.loads).toHaveLength(2);
+  });
+
+  it('a wait for the engine that ends at once is not shown', async () => {
+    const tab = openTab({ lease: 'waiting' });
+    const shown: string[] = [];
+    tab.stores.model.subscribe(({ lease }) => shown.push(lease));
+    tab.clock.advance(100);
+    tab.lease.set('held');
+    tab.clock.advance(1000);
+    expect(shown).not.toContain('waiting');
+    expect(tab.stores.model.getState().lease).toBe('held');
+  });
+
+  it('that fails to load says why, and is not tried again by every screen', async () => {
+    const tab = openTab();
+    tab.engine.loadError = 'package-file-corrupt';
+    await tab.stores.model.getState().ensureLoaded();
+    expect(tab.stores.model.getState().error).toMatchObject({ code: 'package-file-corrupt' });
+    await tab.stores.model.getState().ensureLoaded();
+    expect(tab.engine.loads).toHaveLength(1);
+    tab.engine.loadError = null;
+    await tab.stores.model.getState().load('demo');
+    expect(tab.stores.model.getState()).toMatchObject({ error: null, engine: { phase: 'ready' } });
+  });
+});
+
+describe('the prompt', () => {
+  const message = (role: Message['role'], text: string, tokens?: number): Message => ({
+    id: text,
+    conversationId: 'c',
+    parentId: null,
+    role: role as 'user',
+    text,
+    createdAt: 0,
+    finishReason: null,
+    droppedTurns: 0,
+    stats:
+      tokens === undefined
+        ? null
+        : {
+            promptTokens: tokens,
+            completionTokens: 5,
+            timeToFirstTokenSeconds: 0,
+            prefillTokensPerSecond: 0,
+            decodeTokensPerSecond: 0,
+          },
+    model: null,
+    errorCode: null,
+  });
+
+  it('alternates: unanswered questions in between are left out, the open answer is not a turn', () => {
+    const path = [
+      message('user', '一'),
+      message('assistant', ''),
+      message('user', '二'),
+      message('assistant', '答二'),
+      message('user', '三'),
+      message('assistant', ''),
+    ];
+    expect(turnsFor(path, ' ')).toEqual([
+      { role: 'user', content: '二' },
+      { role: 'assistant', content: '答二' },
+      { role: 'user', content: '三' },
+    ]);
+  });
+
+  it('counts what the context holds from the last answer with figures', () => {
+    expect(contextTokensOf([message('user', '一')])).toBeNull();
+    expect(
+      contextTokensOf([message('user', '一'), message('assistant', '二', 20), message('user', '三')]),
+    ).toBe(25);
+  });
+
+  it('figures of two goes keep their sum', () => {
+    const first = message('assistant', 'a', 20).stats;
+    const second = { ...message('assistant', 'b', 25).stats!, completionTokens: 7 };
+    const merged = mergeStats(first, second);
+    expect(merged.promptTokens + merged.completionTokens).toBe(25 + 7);
+    expect(merged.completionTokens).toBe(12);
+    expect(mergeStats(null, second)).toBe(second);
+  });
+});
