@@ -1,6 +1,5 @@
 /** Makes the store behind `useShell`: what the frame knows of network, offline copies, updates and storage. */
 import { createStore } from 'zustand/vanilla';
-import { PACKAGE_CACHE } from '../shared/caches.ts';
 import { HypnosError } from '../shared/errors.ts';
 import { reportStorage, requestPersistence } from '../platform/storage.ts';
 import type { Stores } from '../state/types.ts';
@@ -95,7 +94,8 @@ export function createShell(stores: Stores): ShellStore {
       get().cancelKeeping();
       await stores.history.getState().eraseEverything();
       stores.settings.getState().reset();
-      await caches.delete(PACKAGE_CACHE);
+      // What the service worker keeps of the page itself holds nothing of the user's.
+      for (const name of await caches.keys()) if (!name.includes('precache')) await caches.delete(name);
       localStorage.clear();
       location.hash = '';
       location.reload();

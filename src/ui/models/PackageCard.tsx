@@ -1,6 +1,6 @@
 import { ShieldAlert, ShieldCheck } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
-import { useModel } from '../../state/hooks.ts';
+import { useChat, useModel } from '../../state/hooks.ts';
 import type { ModelActions, PackageSummary } from '../../state/types.ts';
 import { Switch } from '../components/controls.ts';
 import { Button, ErrorNotice, Pill, ProgressBar, cx } from '../components/index.ts';
@@ -22,6 +22,12 @@ export function PackageCard({ summary, actions }: PackageCardProps) {
   const lease = useModel((state) => state.lease);
   const isDefault = useModel((state) => state.defaultId === summary.id);
   const title = titleIn(summary.title, i18n.language);
+  // Of its last answer in the conversation that was open: a figure of this device, not of a data sheet.
+  const speed = useChat(
+    (state) =>
+      state.thread.findLast(({ message }) => message.model?.id === summary.id && message.stats !== null)
+        ?.message.stats?.decodeTokensPerSecond ?? null,
+  );
 
   const isRunning =
     (engine.phase === 'ready' || engine.phase === 'generating') && engine.model.id === summary.id;
@@ -93,6 +99,7 @@ export function PackageCard({ summary, actions }: PackageCardProps) {
           summary.quantization,
           t('context', { shown: formatNumber(summary.contextWindowSize) }),
           formatBytes(summary.bytes),
+          ...(speed === null ? [] : [t('measured', { shown: formatNumber(Math.round(speed)) })]),
         ].join(' · ')}
       </p>
       <p className={styles.notice}>{titleIn(summary.notice, i18n.language)}</p>
