@@ -60,6 +60,8 @@ export function createChatRoom(ports: StorePorts, model: () => ModelRoom, settin
   /** Answers being written or waiting their turn, by message. */
   const runs = new Map<MessageId, { readonly run: AnswerRun; readonly done: Promise<void> }>();
   let lastRun: Promise<void> = Promise.resolve();
+  /** From a click until its answer is among the runs: a second click meanwhile must not ask twice. */
+  let isStarting = false;
   /** Finished answers that are not stored yet. */
   const unsaved = new Map<MessageId, FinishedAnswer>();
   /** Finished answers that are stored but not yet emitted by the watcher. */
@@ -218,6 +220,21 @@ export function createChatRoom(ports: StorePorts, model: () => ModelRoom, settin
 
   // Asking
 
+  /** Runs the work that starts an answer, one at a time; failures are told in `error`. False: it did not happen. */
+  async function starting(work: () => Promise<boolean>): Promise<boolean> {
+    if (isStarting) return false;
+    isStarting = true;
+    set({ error: null });
+    try {
+      return await work();
+    } catch (error) {
+      fail(error);
+      return false;
+    } finally {
+      isStarting = false;
+    }
+  }
+
   /** Whether an answer may be started here and now; says in `error` why not. */
   async function mayAnswer(): Promise<boolean> {
     const { conversationId } = get();
@@ -247,68 +264,60 @@ export function createChatRoom(ports: StorePorts, model: () => ModelRoom, settin
     if (text.trim() === '') return false;
     const { thread } = get();
     const parent = thread.findLast(({ message }) => message.role === 'assistant');
-    return ask(text, parent?.message.id ?? null);
+    return starting(() => ask(text, parent?.message.id ?? null));
   }
 
   async function editAndResend(questionId: MessageId, text: string): Promise<void> {
     const question = tree.byId.get(questionId);
-    if (question?.role === 'user' && text.trim() !== '') await ask(text, question.parentId);
+    if (question?.role !== 'user' || text.trim() === '') return;
+    await starting(() => ask(text, question.parentId));
   }
 
   /** True when question and open answer are stored; the answer then runs by itself. */
   async function ask(text: string, parentId: MessageId | null): Promise<boolean> {
     const mine = visit;
-    set({ error: null });
-    try {
-      if (!(await mayAnswer()) || mine !== visit) return false;
-      const { conversationId, systemPrompt, sampling, draft: composed } = get();
-      // The composer loses what was sent from it; an edit or an example was not.
-      const draft = composed.trim() === text.trim() ? '' : composed;
-      cancelDraft?.();
-      cancelDraft = null;
-      const { question, answer } = await history.ask(
-        { conversationId, parentId, text, draft, conversation: { systemPrompt, sampling } },
-        author(),
-      );
-      start(answer);
-      if (mine !== visit) return true;
-      if (get().draft === composed) set({ draft });
-      if (conversationId === null) {
-        const conversation = await history.getConversation(question.conversationId);
-        if (mine === visit && conversation) await watch(conversation, '');
-      }
-      return true;
-    } catch (error) {
-      if (mine === visit) {
-        setDraft(get().draft);
-        fail(error);
-      }
-      return false;
+    if (!(await mayAnswer()) || mine !== visit) return false;
+    const { conversationId, systemPrompt, sampling, draft: composed } = get();
+    // The composer loses what was sent from it; an edit or an example was not.
+    const draft = composed.trim() === text.trim() ? '' : composed;
+    cancelDraft?.();
+    cancelDraft = null;
+    const { question, answer } = await history
+      .ask({ conversationId, parentId, text, draft, conversation: { systemPrompt, sampling } }, author())
+      .catch((error: unknown) => {
+        if (mine === visit) setDraft(get().draft); // not sent: still to be saved
+        throw error;
+      });
+    start(answer);
+    if (mine !== visit) return true;
+    if (get().draft === composed) set({ draft });
+    if (conversationId === null) {
+      const conversation = await history.getConversation(question.conversationId);
+      if (mine === visit && conversation) await watch(conversation, '');
     }
+    return true;
   }
 
   async function regenerate(answerId: MessageId): Promise<void> {
     const questionId = tree.byId.get(answerId)?.parentId;
     if (questionId == null) return;
-    set({ error: null });
-    try {
-      if (await mayAnswer()) start(await history.startAnswer(questionId, author()));
-    } catch (error) {
-      fail(error);
-    }
+    await starting(async () => {
+      if (!(await mayAnswer())) return false;
+      start(await history.startAnswer(questionId, author()));
+      return true;
+    });
   }
 
   async function continueAnswer(answerId: MessageId): Promise<void> {
     if (tree.byId.get(answerId)?.role !== 'assistant') return;
-    set({ error: null });
-    try {
+    await starting(async () => {
       await retryUnsaved();
       // Stored is only its beginning.
       if (unsaved.has(answerId)) throw new HypnosError('storage-quota-exceeded');
-      if (await mayAnswer()) start(await history.resumeAnswer(answerId));
-    } catch (error) {
-      fail(error);
-    }
+      if (!(await mayAnswer())) return false;
+      start(await history.resumeAnswer(answerId));
+      return true;
+    });
   }
 
   function stop(): void {

@@ -105,6 +105,18 @@ describe('a question', () => {
     expect(chatOf(tab).error).toBeNull();
   });
 
+  it('sent twice by a double click is asked once, and so is a second answer', async () => {
+    const tab = openTab();
+    await chatOf(tab).open(null);
+    expect(await Promise.all([chatOf(tab).send('问'), chatOf(tab).send('问')])).toEqual([true, false]);
+    (await tab.generation(0)).end();
+    await expect.poll(() => chatOf(tab).answering).toBeNull();
+    await expect.poll(() => tab.stores.history.getState().conversations).toHaveLength(1);
+    const { id } = lastOf(tab)!;
+    await Promise.all([chatOf(tab).regenerate(id), chatOf(tab).regenerate(id)]);
+    expect(await stored(tab)).toHaveLength(3);
+  });
+
   it('without any package is refused, and nothing is stored', async () => {
     const tab = openTab({ packages: [] });
     await chatOf(tab).open(null);
