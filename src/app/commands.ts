@@ -106,7 +106,9 @@ function newConversation({ shell }: CommandContext) {
 
 function search({ shell }: CommandContext) {
   showSidebar(shell);
-  focusSoon(() => document.getElementById(SEARCH_INPUT_ID));
+  const box = () => document.getElementById(SEARCH_INPUT_ID);
+  if (box()) box()?.focus();
+  else focusSoon(box);
 }
 
 function focusComposer() {
@@ -117,7 +119,7 @@ function focusComposer() {
 
 /** The last text box of the screen; one above it edits an earlier question. */
 function findComposer(): HTMLElement | null {
-  return [...document.querySelectorAll<HTMLElement>('#main textarea')].at(-1) ?? null;
+  return [...document.querySelectorAll<HTMLElement>('#main form textarea')].at(-1) ?? null;
 }
 
 /** After the next screen has been drawn. */
