@@ -64,6 +64,9 @@ class Session:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._browser.request("close", page=self._page)
 
     def complete(self, prompt: str, **request: Any) -> Answer:

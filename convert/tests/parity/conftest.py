@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from parity.browser import Browser
-from parity.packages import Packages
+from parity.packages import Loaded, Packages
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +17,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Packages:
     return Packages(tmp_path_factory.mktemp("packages"))
+
+
+@pytest.fixture(scope="session")
+def loaded(browser: Browser, packages: Packages) -> Loaded:
+    return Loaded(browser, packages)

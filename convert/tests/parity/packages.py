@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 
 from hypnos_convert.__main__ import main
 from parity import reference
+from parity.browser import Browser, Session
 
 CONTEXT_WINDOW = 128
 PREFILL_CHUNK = 32
@@ -158,6 +159,29 @@ class Packages:
         return self._made[key]
 
 
+class Loaded:
+    """Packages loaded in the browser; the last ones stay, since loading a library is what takes time."""
+
+    CAPACITY = 3
+
+    def __init__(self, browser: Browser, packages: Packages) -> None:
+        self._browser = browser
+        self._packages = packages
+        self._sessions: dict[tuple[str, str, str], Session] = {}
+
+    def __call__(self, name: str, quantization: str, target: str) -> tuple[Package, Session]:
+        """The package of a shape and web-llm's session with its library for ``target``."""
+        key = (name, quantization, target)
+        package = self._packages.make(name, quantization)
+        session = self._sessions.pop(key, None)
+        if session is None:
+            while len(self._sessions) >= self.CAPACITY:
+                self._sessions.pop(next(iter(self._sessions))).close()
+            session = self._browser.open(package.folder, package.library(target))
+        self._sessions[key] = session
+        return package, session
+
+
 def package(
     checkpoint: Path,
     folder: Path,
@@ -174,6 +198,7 @@ def package(
             *("--model", str(checkpoint), "--out", str(folder), "--quantization", quantization),
             *("--context-window", str(context_window), "--prefill-chunk", str(prefill_chunk), "--targets", targets),
             "--quiet",
+            "--debug",
         ]
     )
     assert status == 0

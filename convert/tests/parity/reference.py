@@ -136,17 +136,16 @@ def sliding_logits(
 
 
 def assert_same_logits(found: np.ndarray, expected: np.ndarray, *, tolerance: float = TOLERANCE) -> None:
-    """Compare rows of logits; the message names the worst row and token.
+    """Compare logits (rows, vocabulary), or a selection of them; the message names the worst.
 
     Raises:
         AssertionError: shapes differ, a value is not finite, or a difference exceeds ``tolerance``.
     """
     assert found.shape == expected.shape, f"logits of shape {found.shape}, expected {expected.shape}"
     difference = np.abs(found.astype(np.float64) - expected)
-    row, token = np.unravel_index(np.nan_to_num(difference, nan=np.inf).argmax(), difference.shape)
-    worst = difference[row, token]
+    where = np.unravel_index(np.nan_to_num(difference, nan=np.inf).argmax(), difference.shape)
+    worst = difference[where]
     assert worst <= tolerance, (
-        f"logit of token {token} in row {row} is {found[row, token]:.6f}, expected {expected[row, token]:.6f}: "
-        f"difference {worst:.2e} exceeds {tolerance:.0e}; {np.sum((difference > tolerance).any(1))} of "
-        f"{len(found)} rows differ"
+        f"logit {tuple(map(int, where))} is {found[where]:.6f}, expected {expected[where]:.6f}: difference "
+        f"{worst:.2e} exceeds {tolerance:.0e}, as do {np.sum(~(difference <= tolerance))} of {difference.size}"
     )

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import jsonschema
 import numpy as np
 import pytest
 
 from parity import reference
-from parity.browser import Browser, PageError, Session
-from parity.packages import CONTEXT_WINDOW, PREFILL_CHUNK, Package, Packages
+from parity.browser import PageError, Session
+from parity.packages import CONTEXT_WINDOW, PREFILL_CHUNK, Loaded, Package
 from parity.test_parity import expected_logits
 
-QUESTIONS = ["丙泊酚的诱导剂量？", "What about elderly patients?", "谢谢，再见。"]
+SYSTEM = {"role": "system", "content": "简答"}
+QUESTIONS = ["丙泊酚的诱导剂量？", "Why?", "谢谢"]
 
 
-@pytest.fixture(scope="module")
-def package(packages: Packages) -> Package:
-    return packages.make("qwen2", "q4f32_1")
+@pytest.fixture
+def package(loaded: Loaded) -> Package:
+    return loaded("qwen2", "q4f32_1", "software")[0]
 
 
-@pytest.fixture(scope="module")
-def session(browser: Browser, package: Package) -> Iterator[Session]:
-    with browser.open(package.folder, package.library("software")) as session:
-        yield session
+@pytest.fixture
+def session(loaded: Loaded) -> Session:
+    return loaded("qwen2", "q4f32_1", "software")[1]
 
 
 @pytest.mark.parametrize(
@@ -39,19 +38,21 @@ def test_prefill_of_any_length(package: Package, session: Session, length: int) 
 
 
 def test_turns_reuse_the_cache(package: Package, session: Session) -> None:
-    messages: list[dict[str, str]] = []
-    held = 0
+    messages = [SYSTEM]
+    held: list[int] = []
     for question in QUESTIONS:
         messages.append({"role": "user", "content": question})
-        answer = session.chat(messages, fresh=not held, max_tokens=6, temperature=0, ignore_eos=True)
+        answer = session.chat(messages, fresh=not held, max_tokens=4, temperature=0, ignore_eos=True)
         messages.append({"role": "assistant", "content": answer.text})
-        fed = len(answer.stream) - held
-        assert sum(answer.chunks) == fed
-        # A turn costs its own question, the last answer's final token and the template, not the conversation so far.
-        assert fed < PREFILL_CHUNK + 6
+        assert answer.stream[: len(held)] == held
+        assert sum(answer.chunks) == len(answer.stream) - len(held)
+        if held:
+            # The question and the template around it are fed, not the conversation so far.
+            assert answer.usage["prompt_tokens"] < len(held)
+        assert len(answer.positions) == 4
         reference.assert_same_logits(answer.logits, expected_logits(package, answer))
-        held = len(answer.stream)
-    fresh = session.prefill(answer.stream)
+        held = answer.stream
+    fresh = session.prefill(held)
     reference.assert_same_logits(fresh.logits, answer.logits[-1:], tolerance=1e-4)
 
 
@@ -67,16 +68,15 @@ def test_generates_to_the_end_of_the_context_window(package: Package, session: S
     assert again.tokens == answer.tokens[:3]
 
 
-def test_generates_far_beyond_a_sliding_window(browser: Browser, packages: Packages) -> None:
-    package = packages.make("mistral", "q4f32_1")
+def test_generates_far_beyond_a_sliding_window(loaded: Loaded) -> None:
+    package, session = loaded("mistral", "q4f32_1", "software")
     window = package.chat_config["sliding_window_size"]
-    with browser.open(package.folder, package.library("software")) as session:
-        answer = session.complete("丙泊酚", max_tokens=3 * window, temperature=0, ignore_eos=True)
-        assert len(answer.stream) > 3 * window
-        reference.assert_same_logits(answer.logits, expected_logits(package, answer))
-        ids = np.random.default_rng(0).integers(0, package.model.config.vocab_size, 3 * window + 5)
-        prefilled = session.prefill(ids.tolist())
-        reference.assert_same_logits(prefilled.logits, expected_logits(package, prefilled))
+    answer = session.complete("丙泊酚", max_tokens=3 * window, temperature=0, ignore_eos=True)
+    assert len(answer.stream) > 3 * window
+    reference.assert_same_logits(answer.logits, expected_logits(package, answer))
+    ids = np.random.default_rng(0).integers(0, package.model.config.vocab_size, 3 * window + 5)
+    prefilled = session.prefill(ids.tolist())
+    reference.assert_same_logits(prefilled.logits, expected_logits(package, prefilled))
 
 
 def test_json_answer_follows_its_schema(package: Package, session: Session) -> None:
@@ -84,22 +84,26 @@ def test_json_answer_follows_its_schema(package: Package, session: Session) -> N
         "type": "object",
         "properties": {
             "drug": {"enum": ["丙泊酚", "etomidate", "ketamine"]},
-            "contraindicated": {"type": "boolean"},
+            "safe": {"type": "boolean"},
             "steps": {"type": "array", "items": {"type": "boolean"}, "minItems": 2, "maxItems": 3},
         },
-        "required": ["drug", "contraindicated", "steps"],
+        "required": ["drug", "safe", "steps"],
         "additionalProperties": False,
     }
+    # JSON allows any amount of white space, and a random model would go on with it for ever.
+    pieces = [package.tokenizer.decode([token]) for token in range(package.tokenizer.get_vocab_size())]
+    no_space = {token: -100 for token, piece in enumerate(pieces) if any(map(str.isspace, piece))}
     answers = set()
     for seed in range(3):
         answer = session.chat(
-            [{"role": "user", "content": "哪种药？"}],
+            [SYSTEM, {"role": "user", "content": "药？"}],
             seed=seed,
-            temperature=1.5,
+            temperature=5.0,
             top_p=1.0,
+            logit_bias=no_space,
             response_format={"type": "json_object", "schema": json.dumps(schema)},
         )
-        assert answer.finish_reason == "stop"
+        assert answer.finish_reason == "stop", answer.text
         jsonschema.validate(json.loads(answer.text), schema)
         answers.add(answer.text)
         # The logits of what the grammar forbids are gone, the others are the model's.
@@ -107,6 +111,5 @@ def test_json_answer_follows_its_schema(package: Package, session: Session) -> N
         allowed = answer.logits > -1e30
         assert allowed.any(1).all() and not allowed.all(1).any()
         reference.assert_same_logits(answer.logits[allowed], expected[allowed])
-        rows = np.arange(len(answer.tokens))
-        assert allowed[rows, answer.tokens].all()
+        assert allowed[np.arange(len(answer.tokens)), answer.tokens].all()
     assert len(answers) > 1

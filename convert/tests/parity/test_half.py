@@ -59,11 +59,18 @@ def test_invalid_modules_are_found() -> None:
     assert [bool(messages) for messages in found] == [False, True, True]
 
 
-@pytest.mark.parametrize(("shape", "quantization"), [*((shape, "q4f16_1") for shape in SHAPES), ("qwen3", "q0f16")])
-def test_logits(browser: Browser, packages: Packages, shape: str, quantization: str) -> None:
+@pytest.mark.parametrize(
+    ("shape", "quantization", "target"),
+    [
+        *((shape, "q4f16_1", "software") for shape in SHAPES),
+        ("qwen3", "q0f16", "software"),
+        ("llama3", "q4f16_1", "gpu"),
+    ],
+)
+def test_logits(browser: Browser, packages: Packages, shape: str, quantization: str, target: str) -> None:
     package = packages.make(shape, quantization)
     emulate = "shader-f16" not in browser.features()
-    with browser.open(package.folder, package.library("gpu"), emulate_half=emulate) as session:
+    with browser.open(package.folder, package.library(target), emulate_half=emulate) as session:
         answer = session.complete(PROMPT, max_tokens=17, temperature=0, ignore_eos=True)
     expected = expected_logits(package, answer)
     reference.assert_same_logits(answer.logits, expected, tolerance=TOLERANCE)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from parity import reference
-from parity.browser import Answer, Browser, Session
-from parity.packages import PREFILL_CHUNK, SHAPES, Package, Packages
+from parity.browser import Answer, Session
+from parity.packages import PREFILL_CHUNK, SHAPES, Loaded, Package
 
 PROMPT = "全身麻醉诱导期的循环管理：丙泊酚 2 mg/kg? What is the minimum alveolar concentration of sevoflurane?"
 COMPARED = 17
@@ -42,12 +42,14 @@ def check(package: Package, session: Session) -> None:
     assert answer.tokens == expected.argmax(1).tolist()
 
 
-@pytest.mark.parametrize("target", ["software", "gpu"])
-@pytest.mark.parametrize("quantization", ["q0f32", "q4f32_1"])
+@pytest.mark.parametrize(
+    ("quantization", "target"), [("q0f32", "software"), ("q4f32_1", "software"), ("q4f32_1", "gpu")]
+)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_logits_and_greedy_tokens(
-    browser: Browser, packages: Packages, shape: str, quantization: str, target: str
-) -> None:
-    package = packages.make(shape, quantization)
-    with browser.open(package.folder, package.library(target)) as session:
-        check(package, session)
+def test_logits_and_greedy_tokens(loaded: Loaded, shape: str, quantization: str, target: str) -> None:
+    check(*loaded(shape, quantization, target))
+
+
+def test_logits_and_greedy_tokens_of_the_gpu_library_unquantised(loaded: Loaded) -> None:
+    # One family stands for all here: software WebGPU takes most of a minute to load a library made for real GPUs.
+    check(*loaded("llama2", "q0f32", "gpu"))

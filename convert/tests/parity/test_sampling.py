@@ -6,14 +6,12 @@ the library lays the tokens out; numbers drawn by web-llm itself must pass a chi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
 
-from parity.browser import Browser, Session
-from parity.packages import Packages
+from parity.browser import Session
+from parity.packages import Loaded
 
 DRAWS = 2000
 LARGEST_UNIFORM = np.nextafter(np.float32(1), np.float32(0))
@@ -21,19 +19,15 @@ CHI_SQUARE_QUANTILE = 4.0
 """Standard normal quantile: a right sampler exceeds it in 3 of 100,000 runs, and seeds are fixed."""
 
 
-@pytest.fixture(scope="module", params=["software", "gpu"])
-def session(browser: Browser, packages: Packages, request: pytest.FixtureRequest) -> Iterator[Session]:
-    package = packages.make("qwen3", "q4f32_1")
-    with browser.open(package.folder, package.library(request.param)) as session:
-        yield session
+@pytest.fixture(params=["software", "gpu"])
+def session(loaded: Loaded, request: pytest.FixtureRequest) -> Session:
+    return loaded("qwen3", "q4f32_1", request.param)[1]
 
 
-@pytest.fixture(scope="module", params=["software", "gpu"])
-def large(browser: Browser, packages: Packages, request: pytest.FixtureRequest) -> Iterator[Session]:
+@pytest.fixture(params=["software", "gpu"])
+def large(loaded: Loaded, request: pytest.FixtureRequest) -> Session:
     """A vocabulary of real size."""
-    package = packages.make("large-vocabulary", "q4f32_1")
-    with browser.open(package.folder, package.library(request.param)) as session:
-        yield session
+    return loaded("large-vocabulary", "q4f32_1", request.param)[1]
 
 
 def random_logits(size: int, spread: float, seed: int = 0) -> np.ndarray:

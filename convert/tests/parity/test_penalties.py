@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
 
-from parity.browser import Browser, Session
-from parity.packages import Packages
+from parity.browser import Session
+from parity.packages import Loaded
 
 VOCABULARY = 517
 EXACT = {"rtol": 2e-6, "atol": 1e-6}
 
 
-@pytest.fixture(scope="module", params=["software", "gpu"])
-def session(browser: Browser, packages: Packages, request: pytest.FixtureRequest) -> Iterator[Session]:
-    package = packages.make("qwen3", "q4f32_1")
-    with browser.open(package.folder, package.library(request.param)) as session:
-        yield session
+@pytest.fixture(params=["software", "gpu"])
+def session(loaded: Loaded, request: pytest.FixtureRequest) -> Session:
+    return loaded("qwen3", "q4f32_1", request.param)[1]
 
 
 @pytest.fixture
