@@ -6,7 +6,6 @@
  *
  * It never takes over by itself: the user agrees first (src/sw/sw.ts skips waiting only when told).
  */
-import { Workbox } from 'workbox-window';
 import { trustedScriptUrl } from '../platform/trustedTypes.ts';
 
 export interface ServiceWorkerEvents {
@@ -26,19 +25,24 @@ export interface ServiceWorkerHandle {
 
 const UPDATE_INTERVAL_MS = 60 * 60 * 1000;
 
-export function registerServiceWorker(events: ServiceWorkerEvents): ServiceWorkerHandle {
-  const container = (navigator as { serviceWorker?: ServiceWorkerContainer }).serviceWorker;
-  if (!container || import.meta.env.DEV) {
-    events.onKept(false);
-    return { activate: () => {}, unregister: () => Promise.resolve() };
-  }
+async function register(events: ServiceWorkerEvents): Promise<ServiceWorkerRegistration | undefined> {
+  const { Workbox } = await import('workbox-window');
   const workbox = new Workbox(trustedScriptUrl(new URL('sw.js', document.baseURI)));
   workbox.addEventListener('waiting', events.onUpdateReady);
   workbox.addEventListener('controlling', (event) => {
     // Also fired when the first version claims the page that registered it: nothing changed then.
     if (event.isUpdate || event.isExternal) events.onUpdated();
   });
-  const registered = workbox.register({ immediate: true }).catch(() => undefined);
+  return workbox.register({ immediate: true });
+}
+
+export function registerServiceWorker(events: ServiceWorkerEvents): ServiceWorkerHandle {
+  const container = (navigator as { serviceWorker?: ServiceWorkerContainer }).serviceWorker;
+  if (!container || import.meta.env.DEV) {
+    events.onKept(false);
+    return { activate: () => {}, unregister: () => Promise.resolve() };
+  }
+  const registered = register(events).catch(() => undefined);
   void registered.then((registration) => {
     if (!registration) return void events.onKept(false);
     void container.ready.then(() => {

@@ -3,7 +3,6 @@ import type { EngineClient } from '../engine/client/types.ts';
 import { openHistory } from '../history/repository.ts';
 import { systemClock } from '../platform/clock.ts';
 import { EngineLease } from '../platform/locks.ts';
-import { listServedPackages } from './packages.ts';
 import type { KeyValueStorage, StorePorts } from './ports.ts';
 
 /** @param modelsUrl absolute URL of the folder that serves packages, ends in '/' */
@@ -15,8 +14,11 @@ export function browserPorts(options: {
   return {
     engine: options.engine,
     history: openHistory({ locks: (navigator as { locks?: LockManager }).locks }),
-    listPackages: () =>
-      listServedPackages(modelsUrl, { fetch: (url, init) => fetch(url, init), caches: window.caches }),
+    listPackages: async () => {
+      // A chunk of its own: its schema validator would be a tenth of what the first paint waits for.
+      const { listServedPackages } = await import('./packages.ts');
+      return listServedPackages(modelsUrl, { fetch: (url, init) => fetch(url, init), caches: window.caches });
+    },
     createLease: (onHandover) => new EngineLease(onHandover),
     storage: browserStorage(),
     clock: systemClock,

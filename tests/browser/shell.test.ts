@@ -287,7 +287,7 @@ describe('updates', () => {
     const page = await browser.newPage(site.url);
     await waitForServiceWorker(page);
     await waitForPhase(page, 'ready');
-    await composer(page).fill('#tokens 400 #rate 50');
+    await composer(page).fill('#tokens 500 #rate 5');
     await composer(page).press('Enter');
     await page.getByRole('article').filter({ hasText: '第3段' }).waitFor();
 
