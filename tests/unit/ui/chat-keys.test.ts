@@ -68,7 +68,13 @@ describe('modelStatus', () => {
     bytesPerSecond: null,
     secondsLeft: null,
   };
-  const model = { id: 'm', title: { zh: 'm', en: 'm' }, contextWindowSize: 2048, library: 'gpu', engine: 'web-llm' } as const;
+  const model = {
+    id: 'm',
+    title: { zh: 'm', en: 'm' },
+    contextWindowSize: 2048,
+    library: 'gpu',
+    engine: 'web-llm',
+  } as const;
   const failure = { code: 'engine-load-failed', detail: {} } as const;
   const facts: Pick<ModelState, 'engine' | 'lease' | 'device' | 'packages' | 'packagesLoaded' | 'error'> = {
     engine: { phase: 'idle' },
@@ -88,7 +94,11 @@ describe('modelStatus', () => {
     ['elsewhere', false, { lease: 'waiting' }],
     ['failed', false, { engine: { phase: 'failed', error: failure, packageId: 'm' } }],
     ['no-device', false, { device: { ...device, hasWebGpu: false } }],
-    ['no-device', false, { engine: { phase: 'failed', error: { code: 'webgpu-too-weak', detail: {} }, packageId: 'm' } }],
+    [
+      'no-device',
+      false,
+      { engine: { phase: 'failed', error: { code: 'webgpu-too-weak', detail: {} }, packageId: 'm' } },
+    ],
     ['no-package', false, { packages: [] }],
     ['failed', false, { packages: [], error: failure }],
     ['preparing', true, { packages: [], packagesLoaded: false }],
@@ -98,4 +108,3 @@ describe('modelStatus', () => {
     expect(canAsk(status)).toBe(mayAsk);
   });
 });
-
