@@ -63,8 +63,8 @@ def test_a_cut_module_is_an_error_not_a_shorter_list(entries: list[tuple[str, st
 def test_offered_imports_pass_and_others_are_named() -> None:
     offered = [(module_name, field, "function") for module_name, field in sorted(OFFERED_IMPORTS)]
     check_imports(module(offered))
-    foreign = [*offered, ("env", "emscripten_notify_memory_growth", "function"), ("env", "memory", "memory")]
-    with pytest.raises(LinkError, match=r"env\.emscripten_notify_memory_growth.*env\.memory \(memory\)"):
+    foreign = [*offered, ("env", "emscripten_resize_heap", "function"), ("env", "memory", "memory")]
+    with pytest.raises(LinkError, match=r"env\.emscripten_resize_heap.*env\.memory \(memory\)"):
         check_imports(module(foreign))
     with pytest.raises(LinkError, match=r"env\.TVMFFIWasmSafeCall \(global\)"):
         check_imports(module([("env", "TVMFFIWasmSafeCall", "global")]))

@@ -26,6 +26,7 @@ OFFERED_IMPORTS = frozenset(
         ),
         ("env", "TVMFFIWasmSafeCall"),
         ("env", "TVMFFIWasmFunctionDeleter"),
+        ("env", "emscripten_notify_memory_growth"),
     }
 )
 """What web-llm 0.2.86 gives a library at instantiation, of what a library may need."""

@@ -3,6 +3,7 @@
 #include <tvm/ffi/function.h>
 #include <tvm/ffi/reflection/registry.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -27,6 +28,14 @@ TVM_FFI_STATIC_INIT_BLOCK() {
 }
 }  // namespace runtime
 }  // namespace tvm
+
+// JavaScript's views of the memory die when it grows. web-llm's WASI goes on writing into dead ones unless told, so
+// that neither messages nor the time would arrive: tell it before each call that passes memory.
+#define WASI_IMPORT(name) extern "C" __attribute__((import_module("wasi_snapshot_preview1"), import_name(name)))
+extern "C" __attribute__((import_module("env"), import_name("emscripten_notify_memory_growth"))) void NotifyGrowth(
+    int memory);
+WASI_IMPORT("fd_write") int OfferedWrite(int file, int vectors, int count, int written);
+WASI_IMPORT("clock_time_get") int OfferedTime(int clock, int64_t precision, int time);
 
 namespace {
 void Report(const char* kind, const char* message) {
@@ -55,6 +64,16 @@ void __cxa_free_exception(void* exception) { std::free(exception); }
 }
 
 int __cxa_thread_atexit(void (*)(void*), void*, void*) { return 0; }
+
+int __imported_wasi_snapshot_preview1_fd_write(int file, int vectors, int count, int written) {
+  NotifyGrowth(0);
+  return OfferedWrite(file, vectors, count, written);
+}
+
+int __imported_wasi_snapshot_preview1_clock_time_get(int clock, int64_t precision, int time) {
+  NotifyGrowth(0);
+  return OfferedTime(clock, precision, time);
+}
 
 // Not among the calls that web-llm's WASI offers: answer EBADF here instead of importing it.
 int __imported_wasi_snapshot_preview1_fd_fdstat_get(int, int) { return 8; }
