@@ -84,6 +84,8 @@ const api: EngineApi = {
     const promptTokens = request.turns.reduce((sum, turn) => sum + turn.content.length, 0);
     const started = performance.now();
     let pieces = 0;
+    // Events travel through a port of their own: the outcome must not overtake them.
+    let delivered: unknown = null;
     try {
       onEvent({ type: 'started', promptTokens, droppedTurns: 0 });
       if (question.includes('#hang')) for (;;);
@@ -101,9 +103,10 @@ const api: EngineApi = {
         const due = started + (pieces * 1000) / rate;
         if (due > performance.now()) await wait(due - performance.now());
         if (mine.stopped || pieces >= request.sampling.maxTokens) break;
-        onEvent({ type: 'text', delta });
+        delivered = onEvent({ type: 'text', delta });
         pieces += 1;
       }
+      await delivered;
     } finally {
       running = null;
     }
