@@ -29,9 +29,11 @@ async function register(events: ServiceWorkerEvents): Promise<ServiceWorkerRegis
   const { Workbox } = await import('workbox-window');
   const workbox = new Workbox(trustedScriptUrl(new URL('sw.js', document.baseURI)));
   workbox.addEventListener('waiting', events.onUpdateReady);
-  workbox.addEventListener('controlling', (event) => {
-    // Also fired when the first version claims the page that registered it: nothing changed then.
-    if (event.isUpdate || event.isExternal) events.onUpdated();
+  // The first version claims the pages that are open while it installs: nothing changes for them then.
+  let isControlled = navigator.serviceWorker.controller !== null;
+  workbox.addEventListener('controlling', () => {
+    if (isControlled) events.onUpdated();
+    isControlled = true;
   });
   return workbox.register({ immediate: true });
 }
