@@ -276,7 +276,7 @@ describe('with a loaded model', () => {
     const { text, outcome } = await ask(page, {
       turns: question,
       responseSchema,
-      sampling: { maxTokens: 64, temperature: 1, seed: 5 },
+      sampling: { maxTokens: 128, temperature: 1, seed: 5 },
     });
     expect(outcome?.finishReason).toBe('stop');
     const value = JSON.parse(text) as Record<string, unknown>;
@@ -347,7 +347,7 @@ test('a full context window: old turns leave, the answer ends with it, a questio
   expect((await load(page)).model).toMatchObject({ contextWindowSize: 256 });
   const turns = [];
   for (let index = 0; index < 8; index += 1)
-    turns.push(user(`第${index}个问题`), assistant(`第${index}个回答`));
+    turns.push(user(`第${index}个问题。`.repeat(8)), assistant(`第${index}个回答。`.repeat(8)));
 
   const full = await ask(page, { turns: [...turns, user('最后一个问题')], sampling: { maxTokens: 4 } });
   expect(full.error).toBeNull();

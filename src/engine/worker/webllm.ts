@@ -36,6 +36,10 @@ interface GenerationConfig {
   response_format?: { type: 'json_object'; schema: string };
 }
 
+interface GrammarCompiler {
+  compileJSONSchema(schema: string, anyWhitespace?: boolean, indent?: number): Promise<unknown>;
+}
+
 /** Members of LLMChatPipeline, web-llm 0.2.86. */
 interface PipelineInternals {
   readonly tvm: TvmInstance;
@@ -44,6 +48,8 @@ interface PipelineInternals {
   readonly prefillChunkSize: number;
   readonly appearedTokensFreq: Map<number, number>;
   filledKVCacheLength: number;
+  /** Made with the first grammar. */
+  grammarCompiler?: GrammarCompiler | undefined;
   embedAndForward(input: number[][], length: number): Promise<Tensor>;
   sampleFromRawLogits(logits: Tensor, config: GenerationConfig): Promise<number>;
   prepareGrammarMatcherForSampling(config: GenerationConfig): Promise<void> | undefined;
@@ -126,7 +132,26 @@ function checkInternals(value: unknown): PipelineInternals {
       message: `web-llm's pipeline lacks ${missing.join(', ')}`,
     });
   }
-  return value as PipelineInternals;
+  const pipeline = value as PipelineInternals;
+  writeJsonOnOneLine(pipeline);
+  return pipeline;
+}
+
+/**
+ * web-llm compiles schemas with xgrammar's default, any amount of white space between two JSON tokens; a small model
+ * then likes to fill the context window with blanks. One line, `", "` and `": "`, leaves it no such choice.
+ */
+function writeJsonOnOneLine(pipeline: PipelineInternals): void {
+  let compiler: GrammarCompiler | undefined;
+  Object.defineProperty(pipeline, 'grammarCompiler', {
+    get: () => compiler,
+    set: (made: GrammarCompiler | undefined) => {
+      compiler = made;
+      if (!made) return;
+      const compile = made.compileJSONSchema.bind(made);
+      made.compileJSONSchema = (schema) => compile(schema, false, -1);
+    },
+  });
 }
 
 class WebLlmModel implements TokenModel {
