@@ -5,6 +5,9 @@ import { HypnosError } from '../../../src/shared/errors.ts';
 import { explainStorageError } from '../../../src/history/connection.ts';
 import { FakeLocks, MODEL, exchange, firstMatching, freshName, testHistory } from './support.ts';
 
+/** Waits for it; generous, because the machine may be busy. */
+const eventually = <Value>(read: () => Value | Promise<Value>) => expect.poll(read, { timeout: 20_000 });
+
 const fail = (error: unknown) => {
   throw error;
 };
@@ -187,9 +190,9 @@ describe('the list', () => {
       (messages) => seen.push(messages.at(-1)?.text ?? ''),
       fail,
     );
-    await expect.poll(() => seen).toEqual(['答']);
+    await eventually(() => seen).toEqual(['答']);
     await history.writeAnswerText(answer.id, '更多');
-    await expect.poll(() => seen.at(-1)).toBe('更多');
+    await eventually(() => seen.at(-1)).toBe('更多');
     stop();
     await history.writeAnswerText(answer.id, '无人看');
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -243,14 +246,14 @@ describe('erasing', () => {
     await history.setNewDraft('草稿');
     const lists: number[] = [];
     const stop = other.watchConversations((list) => lists.push(list.length), fail);
-    await expect.poll(() => lists.at(-1)).toBe(1);
+    await eventually(() => lists.at(-1)).toBe(1);
     await history.eraseEverything();
-    await expect.poll(() => lists.at(-1)).toBe(0);
+    await eventually(() => lists.at(-1)).toBe(0);
     expect(await history.getMessages(conversationId)).toEqual([]);
     expect(await history.getNewDraft()).toBe('');
     expect(await history.search('问')).toEqual([]);
     await exchange(other, '新的', '答');
-    await expect.poll(() => lists.at(-1)).toBe(1);
+    await eventually(() => lists.at(-1)).toBe(1);
     expect(await history.search('新的')).not.toEqual([]);
     stop();
   });

@@ -7,6 +7,9 @@ import { FakeLocks, freshName } from '../history/support.ts';
 import { openTab } from './support.ts';
 import type { Tab } from './support.ts';
 
+/** Waits for it; generous, because the machine may be busy. */
+const eventually = <Value>(read: () => Value | Promise<Value>) => expect.poll(read, { timeout: 20_000 });
+
 const chatOf = ({ stores }: Tab) => stores.chat.getState();
 const lastOf = (tab: Tab) => chatOf(tab).thread.at(-1)?.message;
 
@@ -16,8 +19,8 @@ async function talk(tab: Tab, question: string, answer: string, index: number) {
   const generation = await tab.generation(index);
   generation.say(answer);
   generation.end();
-  await expect.poll(() => [lastOf(tab)?.text, lastOf(tab)?.finishReason]).toEqual([answer, 'stop']);
-  await expect.poll(() => chatOf(tab).answering).toBeNull();
+  await eventually(() => [lastOf(tab)?.text, lastOf(tab)?.finishReason]).toEqual([answer, 'stop']);
+  await eventually(() => chatOf(tab).answering).toBeNull();
   return generation;
 }
 
@@ -44,15 +47,13 @@ describe('a question', () => {
     });
     generation.say('1.5', ' mg/kg');
     generation.end('length', 3);
-    await expect
-      .poll(() => lastOf(tab))
-      .toMatchObject({
-        text: '1.5 mg/kg',
-        finishReason: 'length',
-        droppedTurns: 3,
-        model: { id: 'demo', title: '演示' },
-        stats: { completionTokens: 10 },
-      });
+    await eventually(() => lastOf(tab)).toMatchObject({
+      text: '1.5 mg/kg',
+      finishReason: 'length',
+      droppedTurns: 3,
+      model: { id: 'demo', title: '演示' },
+      stats: { completionTokens: 10 },
+    });
     expect(chatOf(tab)).toMatchObject({ streaming: null, answering: null, contextTokens: 30, error: null });
   });
 
@@ -110,8 +111,8 @@ describe('a question', () => {
     await chatOf(tab).open(null);
     expect(await Promise.all([chatOf(tab).send('问'), chatOf(tab).send('问')])).toEqual([true, false]);
     (await tab.generation(0)).end();
-    await expect.poll(() => chatOf(tab).answering).toBeNull();
-    await expect.poll(() => tab.stores.history.getState().conversations).toHaveLength(1);
+    await eventually(() => chatOf(tab).answering).toBeNull();
+    await eventually(() => tab.stores.history.getState().conversations).toHaveLength(1);
     const { id } = lastOf(tab)!;
     await Promise.all([chatOf(tab).regenerate(id), chatOf(tab).regenerate(id)]);
     expect(await stored(tab)).toHaveLength(3);
@@ -128,14 +129,16 @@ describe('a question', () => {
     const tab = openTab();
     tab.engine.loadError = 'webgpu-unavailable';
     await chatOf(tab).send('问');
-    await expect
-      .poll(() => lastOf(tab))
-      .toMatchObject({ finishReason: 'failed', errorCode: 'webgpu-unavailable', text: '' });
+    await eventually(() => lastOf(tab)).toMatchObject({
+      finishReason: 'failed',
+      errorCode: 'webgpu-unavailable',
+      text: '',
+    });
     tab.engine.loadError = null;
     await chatOf(tab).regenerate(lastOf(tab)!.id);
     (await tab.generation(0)).say('好');
     tab.engine.generations[0]!.end();
-    await expect.poll(() => lastOf(tab)).toMatchObject({ finishReason: 'stop', text: '好' });
+    await eventually(() => lastOf(tab)).toMatchObject({ finishReason: 'stop', text: '好' });
     expect(chatOf(tab).thread.at(-1)?.siblings).toHaveLength(2);
   });
 });
@@ -168,14 +171,14 @@ describe('streaming', () => {
     generation.say('一');
     expect(await onDisk()).toBe('');
     tab.clock.advance(1000);
-    await expect.poll(onDisk).toBe('一');
+    await eventually(onDisk).toBe('一');
     // Timers of a hidden tab may not run: arriving text is enough.
     tab.clock.time += 1000;
     generation.say('二');
-    await expect.poll(onDisk).toBe('一二');
+    await eventually(onDisk).toBe('一二');
     generation.say('三');
     tab.hide();
-    await expect.poll(onDisk).toBe('一二三');
+    await eventually(onDisk).toBe('一二三');
   });
 
   it('keeps the objects of messages that did not change', async () => {
@@ -185,8 +188,8 @@ describe('streaming', () => {
     await chatOf(tab).send('二');
     (await tab.generation(1)).say('答');
     tab.hide();
-    await expect.poll(async () => (await stored(tab)).at(-1)?.text).toBe('答');
-    await expect.poll(() => lastOf(tab)?.text).toBe('答');
+    await eventually(async () => (await stored(tab)).at(-1)?.text).toBe('答');
+    await eventually(() => lastOf(tab)?.text).toBe('答');
     expect(chatOf(tab).thread[0]).toBe(first);
     expect(chatOf(tab).thread[1]).toBe(second);
   });
@@ -209,7 +212,7 @@ describe('streaming', () => {
     }
     generation.say('尾');
     generation.end();
-    await expect.poll(() => lastOf(tab)?.finishReason).toBe('stop');
+    await eventually(() => lastOf(tab)?.finishReason).toBe('stop');
     await new Promise((resolve) => setTimeout(resolve, 20));
     stop();
     expect(lengths.at(-1)).toBe(41);
@@ -234,7 +237,7 @@ describe('streaming', () => {
     expect(next.request.turns).toEqual([{ role: 'user', content: '乙问' }]);
     next.say('乙答');
     next.end();
-    await expect.poll(() => lastOf(tab)?.text).toBe('乙答');
+    await eventually(() => lastOf(tab)?.text).toBe('乙答');
     expect((await tab.history.getMessages(first!)).at(-1)).toMatchObject({
       text: '甲答完',
       finishReason: 'stop',
@@ -263,13 +266,15 @@ describe('an answer', () => {
     const generation = await tab.generation(0);
     generation.say('半');
     chatOf(tab).stop();
-    await expect
-      .poll(() => lastOf(tab))
-      .toMatchObject({ text: '半', finishReason: 'stopped', errorCode: null });
+    await eventually(() => lastOf(tab)).toMatchObject({
+      text: '半',
+      finishReason: 'stopped',
+      errorCode: null,
+    });
     await chatOf(tab).send('再问');
     await tab.generation(1);
     chatOf(tab).stop();
-    await expect.poll(() => lastOf(tab)).toMatchObject({ text: '', finishReason: 'stopped' });
+    await eventually(() => lastOf(tab)).toMatchObject({ text: '', finishReason: 'stopped' });
   });
 
   it('whose engine died keeps its text as interrupted and goes on where it ended, in the same message', async () => {
@@ -279,14 +284,12 @@ describe('an answer', () => {
     generation.onStarted({ promptTokens: 9, droppedTurns: 2 });
     generation.say('前半');
     generation.fail('gpu-device-lost');
-    await expect
-      .poll(() => lastOf(tab))
-      .toMatchObject({
-        text: '前半',
-        finishReason: 'interrupted',
-        errorCode: 'gpu-device-lost',
-        droppedTurns: 2,
-      });
+    await eventually(() => lastOf(tab)).toMatchObject({
+      text: '前半',
+      finishReason: 'interrupted',
+      errorCode: 'gpu-device-lost',
+      droppedTurns: 2,
+    });
     const { id } = lastOf(tab)!;
     await chatOf(tab).continueAnswer(id);
     const second = await tab.generation(1);
@@ -296,9 +299,12 @@ describe('an answer', () => {
     ]);
     second.say('后半');
     second.end();
-    await expect
-      .poll(() => lastOf(tab))
-      .toMatchObject({ id, text: '前半后半', finishReason: 'stop', errorCode: null });
+    await eventually(() => lastOf(tab)).toMatchObject({
+      id,
+      text: '前半后半',
+      finishReason: 'stop',
+      errorCode: null,
+    });
   });
 
   it('in two goes counts its tokens once: prompt and completion are what the context holds', async () => {
@@ -306,12 +312,12 @@ describe('an answer', () => {
     await chatOf(tab).send('问');
     (await tab.generation(0)).say('前');
     tab.engine.generations[0]!.end('length');
-    await expect.poll(() => lastOf(tab)?.finishReason).toBe('length');
+    await eventually(() => lastOf(tab)?.finishReason).toBe('length');
     await chatOf(tab).continueAnswer(lastOf(tab)!.id);
     (await tab.generation(1)).say('后');
     tab.engine.generations[1]!.end();
     // The second prompt of 20 tokens held the first 10 of the answer.
-    await expect.poll(() => lastOf(tab)?.stats).toMatchObject({ promptTokens: 10, completionTokens: 20 });
+    await eventually(() => lastOf(tab)?.stats).toMatchObject({ promptTokens: 10, completionTokens: 20 });
     expect(chatOf(tab).contextTokens).toBe(30);
   });
 
@@ -319,9 +325,10 @@ describe('an answer', () => {
     const tab = openTab();
     await chatOf(tab).send('太长的问题');
     (await tab.generation(0)).fail('message-too-long');
-    await expect
-      .poll(() => lastOf(tab))
-      .toMatchObject({ finishReason: 'failed', errorCode: 'message-too-long' });
+    await eventually(() => lastOf(tab)).toMatchObject({
+      finishReason: 'failed',
+      errorCode: 'message-too-long',
+    });
     await chatOf(tab).send('短的问题');
     expect((await tab.generation(1)).request.turns).toEqual([{ role: 'user', content: '短的问题' }]);
   });
@@ -332,7 +339,7 @@ describe('an answer', () => {
     const id = chatOf(tab).conversationId!;
     (await tab.generation(0)).say('写着');
     await tab.stores.history.getState().remove(id);
-    await expect.poll(() => chatOf(tab).answering).toBeNull();
+    await eventually(() => chatOf(tab).answering).toBeNull();
     expect(chatOf(tab)).toMatchObject({ conversationId: null, thread: [] });
     await tab.stores.history.getState().dismissUndo();
     expect(await tab.history.getMessages(id)).toEqual([]);
@@ -347,7 +354,7 @@ describe('an answer', () => {
     await tab.history.purgeConversation(id);
     generation.say('晚到');
     tab.hide();
-    await expect.poll(() => chatOf(tab)).toMatchObject({ answering: null, missing: true });
+    await eventually(() => chatOf(tab)).toMatchObject({ answering: null, missing: true });
     expect(await tab.history.getMessages(id)).toEqual([]);
   });
 });
@@ -361,15 +368,15 @@ describe('branches', () => {
     await chatOf(tab).regenerate(firstAnswer!.id);
     (await tab.generation(2)).say('答一改');
     tab.engine.generations[2]!.end();
-    await expect.poll(() => lastOf(tab)).toMatchObject({ text: '答一改', finishReason: 'stop' });
+    await eventually(() => lastOf(tab)).toMatchObject({ text: '答一改', finishReason: 'stop' });
     expect(chatOf(tab).thread).toHaveLength(2);
     expect(tab.engine.generations[2]!.request.turns).toEqual([{ role: 'user', content: '一' }]);
     chatOf(tab).setDraft('还没写完');
-    await expect.poll(() => chatOf(tab).answering).toBeNull();
+    await eventually(() => chatOf(tab).answering).toBeNull();
     await chatOf(tab).editAndResend(firstQuestion!.id, '一改');
     (await tab.generation(3)).say('答改');
     tab.engine.generations[3]!.end();
-    await expect.poll(() => lastOf(tab)).toMatchObject({ text: '答改', finishReason: 'stop' });
+    await eventually(() => lastOf(tab)).toMatchObject({ text: '答改', finishReason: 'stop' });
     expect(chatOf(tab).draft).toBe('还没写完');
     expect(chatOf(tab).thread[0]?.siblings).toHaveLength(2);
     await chatOf(tab).selectBranch(firstQuestion!.id);
@@ -390,14 +397,14 @@ describe('drafts', () => {
     await chatOf(tab).open(null);
     chatOf(tab).setDraft('新的草稿');
     tab.clock.advance(1000);
-    await expect.poll(() => tab.history.getNewDraft()).toBe('新的草稿');
+    await eventually(() => tab.history.getNewDraft()).toBe('新的草稿');
     await talk(tab, '问', '答', 0);
     const { conversationId } = chatOf(tab);
     chatOf(tab).setDraft('旧的草稿');
     tab.hide();
-    await expect
-      .poll(async () => (await tab.history.getConversation(conversationId!))?.draft)
-      .toBe('旧的草稿');
+    await eventually(async () => (await tab.history.getConversation(conversationId!))?.draft).toBe(
+      '旧的草稿',
+    );
     const reloaded = openTab({ database });
     await chatOf(reloaded).open(conversationId);
     expect(chatOf(reloaded).draft).toBe('旧的草稿');
@@ -454,14 +461,14 @@ describe('a full disk', () => {
     quota.full = true;
     generation.say('很长的回答');
     tab.clock.advance(1000);
-    await expect.poll(() => chatOf(tab).error?.code).toBe('storage-quota-exceeded');
+    await eventually(() => chatOf(tab).error?.code).toBe('storage-quota-exceeded');
     generation.end();
-    await expect.poll(() => chatOf(tab).unsaved.size).toBe(1);
+    await eventually(() => chatOf(tab).unsaved.size).toBe(1);
     expect(lastOf(tab)).toMatchObject({ text: '很长的回答', finishReason: 'stop' });
     expect((await stored(tab)).at(-1)).toMatchObject({ text: '', finishReason: null });
     quota.full = false;
     tab.clock.advance(6000);
-    await expect.poll(() => chatOf(tab).unsaved.size).toBe(0);
+    await eventually(() => chatOf(tab).unsaved.size).toBe(0);
     expect((await stored(tab)).at(-1)).toMatchObject({ text: '很长的回答', finishReason: 'stop' });
   });
 });
@@ -487,7 +494,7 @@ describe('several tabs', () => {
     await chatOf(holder).send('再问');
     (await holder.generation(1)).say('写到一半');
     holder.hide();
-    await expect.poll(() => lastOf(other)).toMatchObject({ text: '写到一半', finishReason: null });
+    await eventually(() => lastOf(other)).toMatchObject({ text: '写到一半', finishReason: null });
     expect(chatOf(other).streaming).toBeNull();
   });
 
@@ -524,14 +531,16 @@ describe('several tabs', () => {
     expect(tab.engine.loads).toEqual([]);
     dead.die();
     tab.lease.set('held');
-    await expect
-      .poll(() => lastOf(tab))
-      .toMatchObject({ text: '死前写的', finishReason: 'interrupted', errorCode: null });
-    await expect.poll(() => tab.engine.loads).toEqual(['demo']);
+    await eventually(() => lastOf(tab)).toMatchObject({
+      text: '死前写的',
+      finishReason: 'interrupted',
+      errorCode: null,
+    });
+    await eventually(() => tab.engine.loads).toEqual(['demo']);
     await chatOf(tab).continueAnswer(answer.id);
     (await tab.generation(0)).say('，续写');
     tab.engine.generations[0]!.end();
-    await expect.poll(() => lastOf(tab)).toMatchObject({ text: '死前写的，续写', finishReason: 'stop' });
+    await eventually(() => lastOf(tab)).toMatchObject({ text: '死前写的，续写', finishReason: 'stop' });
   });
 });
 
@@ -555,11 +564,11 @@ describe('opening', () => {
     const id = chatOf(tab).conversationId!;
     const elsewhere = openTab({ database });
     await elsewhere.stores.history.getState().rename(id, ' 新名字 ');
-    await expect.poll(() => chatOf(tab).conversation?.title).toBe('新名字');
+    await eventually(() => chatOf(tab).conversation?.title).toBe('新名字');
     await elsewhere.history.deleteConversation(id);
-    await expect.poll(() => chatOf(tab).missing).toBe(true);
+    await eventually(() => chatOf(tab).missing).toBe(true);
     await elsewhere.history.restoreConversation(id);
-    await expect.poll(() => chatOf(tab).thread.length).toBe(2);
+    await eventually(() => chatOf(tab).thread.length).toBe(2);
     expect(chatOf(tab).missing).toBe(false);
   });
 });

@@ -4,6 +4,9 @@ import { contextTokensOf, mergeStats, turnsFor } from '../../../src/state/prompt
 import type { Message } from '../../../src/shared/types.ts';
 import { SUMMARY, openTab } from './support.ts';
 
+/** Waits for it; generous, because the machine may be busy. */
+const eventually = <Value>(read: () => Value | Promise<Value>) => expect.poll(read, { timeout: 20_000 });
+
 const other = { ...SUMMARY, id: 'other' };
 
 describe('the model', () => {
@@ -18,7 +21,7 @@ describe('the model', () => {
 
   it('chosen as the default is remembered, unless it is no longer served', async () => {
     const tab = openTab({ packages: [SUMMARY, other] });
-    await expect.poll(() => tab.stores.model.getState().packagesLoaded).toBe(true);
+    await eventually(() => tab.stores.model.getState().packagesLoaded).toBe(true);
     tab.stores.model.getState().setDefault('other');
     await tab.stores.model.getState().ensureLoaded();
     expect(tab.engine.loads).toEqual(['other']);
@@ -36,7 +39,7 @@ describe('the model', () => {
     await tab.stores.model.getState().ensureLoaded();
     expect(tab.engine.loads).toHaveLength(1);
     tab.lease.set('held');
-    await expect.poll(() => tab.engine.loads).toHaveLength(2);
+    await eventually(() => tab.engine.loads).toHaveLength(2);
   });
 
   it('a wait for the engine that ends at once is not shown', async () => {
