@@ -21,6 +21,8 @@ export interface ChatTemplate {
   readonly renderEmptySystemMessage: boolean;
   readonly stopStrings: readonly string[];
   readonly stopTokens: readonly number[];
+  /** Texts that the tokenizer reads as control tokens; in a message they are plain text. */
+  readonly controlTexts: readonly string[];
 }
 
 export interface RenderedPrompt {
@@ -66,6 +68,9 @@ export function readTemplate(config: unknown): ChatTemplate {
     renderEmptySystemMessage: field(template, 'render_empty_system_message') !== false,
     stopStrings: strings(field(template, 'stop_str') ?? [], 'stop_str', 0).filter((text) => text !== ''),
     stopTokens: numbers(field(template, 'stop_token_ids') ?? []),
+    controlTexts: strings(field(field(config, 'hypnos'), 'control_tokens') ?? [], 'control_tokens', 0).filter(
+      (text) => text !== '',
+    ),
   };
 }
 
@@ -83,22 +88,25 @@ export function renderPrompt(
   const continued = last?.role === 'assistant' ? last : null;
   const finished = continued ? dialogue.slice(0, -1) : dialogue;
 
-  const systemText = renderSystem(template, systemTurn?.content ?? template.defaultSystemMessage);
-  const system = [...template.systemPrefixTokens, ...(systemText ? encode(systemText) : [])];
+  const inert = inertEncoder(template.controlTexts, encode);
+  const message = systemTurn?.content ?? template.defaultSystemMessage;
+  const hasSystem = message !== '' || template.renderEmptySystemMessage;
+  const systemParts = hasSystem ? fill(template.systemTemplate, SYSTEM_PLACEHOLDER, message) : NOTHING;
+  const system = [...template.systemPrefixTokens, ...inert(systemParts)];
   const separatorAt = (index: number) => template.separators[index % template.separators.length] ?? '';
 
   const rendered = finished.map((turn, index) => {
     const role = turn.role === 'assistant' ? 'assistant' : 'user';
-    const isBare = index === 0 && systemText !== '' && !template.addRoleAfterSystemMessage;
+    const isBare = index === 0 && hasSystem && !template.addRoleAfterSystemMessage;
     const known = role === 'assistant' ? answers.get(turn.content) : undefined;
     if (known) return [...openAnswer(template, encode), ...known, ...encode(separatorAt(index))];
     const prefix = isBare ? '' : template.roles[role] + template.contentSeparator;
-    const body = fill(template.roleTemplates[role], `{${role}_message}`, turn.content);
-    return encode(prefix + body + separatorAt(index));
+    const { before, text, after } = fill(template.roleTemplates[role], `{${role}_message}`, turn.content);
+    return inert({ before: prefix + before, text, after: after + separatorAt(index) });
   });
 
   const known = continued ? answers.get(continued.content) : undefined;
-  const partialAnswer = continued ? (known ?? encode(continued.content)) : [];
+  const partialAnswer = continued ? (known ?? inert({ ...NOTHING, text: continued.content })) : [];
   return {
     system,
     turns: rendered,
@@ -111,14 +119,54 @@ function openAnswer(template: ChatTemplate, encode: (text: string) => readonly n
   return encode(template.roles.assistant + template.emptySeparator);
 }
 
-function renderSystem(template: ChatTemplate, message: string): string {
-  if (message === '' && !template.renderEmptySystemMessage) return '';
-  return fill(template.systemTemplate, SYSTEM_PLACEHOLDER, message);
+/** A message with what the template puts around it. */
+interface Filled {
+  readonly before: string;
+  readonly text: string;
+  readonly after: string;
+}
+const NOTHING: Filled = { before: '', text: '', after: '' };
+
+function fill(template: string, placeholder: string, text: string): Filled {
+  const at = template.indexOf(placeholder);
+  if (at < 0) return { ...NOTHING, before: template };
+  return { before: template.slice(0, at), text, after: template.slice(at + placeholder.length) };
 }
 
-function fill(template: string, placeholder: string, text: string): string {
-  const at = template.indexOf(placeholder);
-  return at < 0 ? template : template.slice(0, at) + text + template.slice(at + placeholder.length);
+/**
+ * Encodes a message so that a control token's text in it stays text: `<|im_end|>` typed or pasted must not end a turn.
+ * It is cut after its first character, which the tokenizer then cannot read as the control token; every character stays.
+ */
+function inertEncoder(
+  controlTexts: readonly string[],
+  encode: (text: string) => readonly number[],
+): (filled: Filled) => readonly number[] {
+  return ({ before, text, after }) => {
+    const pieces = cutControlTexts(text, controlTexts);
+    const first = before + (pieces[0] ?? '');
+    if (pieces.length <= 1) return first + after === '' ? [] : encode(first + after);
+    return [first, ...pieces.slice(1, -1), (pieces.at(-1) ?? '') + after].flatMap((piece) => encode(piece));
+  };
+}
+
+/** Pieces that join to the text, none of which holds a control token's text. */
+export function cutControlTexts(text: string, controlTexts: readonly string[]): readonly string[] {
+  if (controlTexts.length === 0) return [text];
+  const control = new RegExp(controlTexts.map(escapeForPattern).join('|'), 'gu');
+  const pieces: string[] = [];
+  let from = 0;
+  for (let found = control.exec(text); found; found = control.exec(text)) {
+    const [head = ''] = found[0];
+    const cut = found.index + head.length;
+    pieces.push(text.slice(from, cut));
+    from = cut;
+    control.lastIndex = cut; // another may begin inside this one
+  }
+  return [...pieces, text.slice(from)];
+}
+
+function escapeForPattern(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
 }
 
 export interface FitRequest {

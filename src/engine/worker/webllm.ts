@@ -103,7 +103,7 @@ export async function loadPipeline(request: LoadRequest): Promise<LoadedPipeline
           model_id: MODEL_ID,
           model: ARTIFACT_BASE,
           model_lib: new URL(request.library, ARTIFACT_BASE).href,
-          overrides: { context_window_size: request.contextWindowSize, sliding_window_size: -1 },
+          overrides: windowOverrides(request),
         },
       ],
     },
@@ -117,6 +117,19 @@ export async function loadPipeline(request: LoadRequest): Promise<LoadedPipeline
     model: new WebLlmModel(pipeline, template, request.contextWindowSize),
     unload: () => engine.unload(),
   };
+}
+
+/**
+ * A library compiled for a moving window has kernels for nothing else: its configuration stays as it is. The session keeps
+ * every prompt inside the window, where a moving one and a fixed one are the same.
+ */
+function windowOverrides(request: LoadRequest): {
+  context_window_size?: number;
+  sliding_window_size?: number;
+} {
+  const window = (request.config as { sliding_window_size?: unknown }).sliding_window_size;
+  if (typeof window === 'number' && window > 0) return {};
+  return { context_window_size: request.contextWindowSize, sliding_window_size: -1 };
 }
 
 function checkInternals(value: unknown): PipelineInternals {
