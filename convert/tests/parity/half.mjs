@@ -41,8 +41,8 @@ function accessorsOf(name, { write, wide }) {
   return `${load}\n${store}`;
 }
 
-/** Turns `name[i]` into a load and the statement `name[i] = v;` into a store, for the buffers named. */
-function rewriteAccesses(code, buffers) {
+/** Turns `name[i]` into a load and, unless `code` is an expression, `name[i] = v;` into a store. */
+function rewriteAccesses(code, buffers, isExpression = false) {
   const access = /\b(\w+)\[/g;
   let result = '';
   let done = 0;
@@ -52,10 +52,9 @@ function rewriteAccesses(code, buffers) {
     if (buffer === undefined) continue;
     const open = match.index + text.length - 1;
     const close = closing(code, open);
-    const index = rewriteAccesses(code.slice(open + 1, close), buffers);
+    const index = rewriteAccesses(code.slice(open + 1, close), buffers, true);
     const before = code.slice(done, match.index);
-    const statement = /(^|[;{}])\s*$/.test(code.slice(0, match.index));
-    if (!statement) {
+    if (isExpression || !/[;{}]\s*$/.test(before)) {
       result += `${before}load_${name}(i32(${index}))`;
       done = close + 1;
     } else {
@@ -63,7 +62,7 @@ function rewriteAccesses(code, buffers) {
       if (assignment === null) throw new Error(`unknown use of ${name}: ${code.slice(match.index, close + 20)}`);
       const start = close + assignment[0].length;
       const end = code.indexOf(';', start);
-      result += `${before}store_${name}(i32(${index}), ${rewriteAccesses(code.slice(start, end), buffers)})`;
+      result += `${before}store_${name}(i32(${index}), ${rewriteAccesses(code.slice(start, end), buffers, true)})`;
       done = end;
     }
     access.lastIndex = done;

@@ -88,6 +88,8 @@ SHAPES = {
 
 
 OTHER_SHAPES = {
+    # half.mjs keeps shared memory in float32: with heads of 64 the sliding-window kernels still fit
+    "narrow-mistral": Shape("mistral", {**SHAPES["mistral"].overrides, "head_dim": 64}),
     # for the sampler, which sees nothing of the model but its vocabulary
     "large-vocabulary": Shape(
         "qwen2",
