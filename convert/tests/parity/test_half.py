@@ -68,7 +68,7 @@ def test_invalid_modules_are_found() -> None:
         ("qwen2", "q4f16_1", "software"),
         ("qwen3", "q4f16_1", "software"),
         ("qwen3", "q0f16", "software"),
-        ("llama3", "q4f16_1", "gpu"),
+        ("llama2", "q4f16_1", "gpu"),
     ],
 )
 def test_logits(browser: Browser, packages: Packages, shape: str, quantization: str, target: str) -> None:
