@@ -61,10 +61,14 @@ export class ArtifactCache {
     for (const [path, bytes] of small) this.#reading.set(path, Promise.resolve(bytes));
   }
 
-  /** Puts the shim in the place of `caches` in this worker. */
+  /**
+   * Puts the shim in the place of `caches` in this worker, and begins with the first shards: they arrive while web-llm
+   * compiles its library and its tokenizer.
+   */
   install(): void {
     const shim: Pick<CacheStorage, 'open'> = { open: () => Promise.resolve(this as unknown as Cache) };
     Object.defineProperty(globalThis, 'caches', { value: shim, configurable: true });
+    for (const path of this.#order.slice(0, READ_AHEAD)) void this.#read(path);
   }
 
   /** web-llm matches each file twice and takes it once, so the answer reads nothing yet. */
