@@ -29,6 +29,10 @@ cleanupOutdatedCaches();
 function withSecurityHeaders(response: Response): Response {
   // Opaque and error responses cannot be rebuilt, nor those that forbid a body.
   if (response.type === 'opaque' || response.type === 'error' || response.status === 304) return response;
+  // As it is where the server sent them already: a rebuilt body is piped through this thread, and a rebuilt script
+  // loses the browser's compiled code.
+  if (Object.entries(securityHeaders).every(([name, value]) => response.headers.get(name) === value))
+    return response;
   const headers = new Headers(response.headers);
   for (const [name, value] of Object.entries(securityHeaders)) headers.set(name, value);
   return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
