@@ -1,7 +1,10 @@
 """Train a small Qwen2-shaped model from scratch on the CPU.
 
-Two passes over one model: a language-model pass (loss on every token of passages and chats), then an instruction pass
-(loss on answers only), both in fp32 with AdamW. (`torch.optim.Muon` orthogonalises in bfloat16, which a CPU emulates:
+Two passes over one model, both in fp32 with AdamW. The language-model pass packs passages and chats into full sequences
+and learns every token. The instruction pass takes chats one by one, padded, and learns answers only, their openings
+weighted: once answers are known by heart, a small model's loss is low although it picks the wrong answer, because which
+answer it is shows in its first few tokens alone.
+(`torch.optim.Muon` orthogonalises in bfloat16, which a CPU emulates:
 measured here, it costs more than the forward and backward pass together.) A checkpoint is written every few minutes and
 the run resumes from it; the Hugging Face folder appears only when training is done.
 """
@@ -11,11 +14,13 @@ import json
 import math
 import random
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
@@ -23,6 +28,8 @@ from .records import InstructionRecord, TrainingData, read_training_data
 from .tokenizer import END_OF_TEXT, TURN_END, TURN_START, save_tokenizer, train_tokenizer
 
 IGNORED = -100
+OPENING_TOKENS = 10
+OPENING_WEIGHT = 5.0
 SYSTEM_PROMPTS = (
     "你是 Hypnos，一个中文麻醉学语言模型。",
     "你是 Hypnos，麻醉学语言模型。请用中文准确、简洁地回答。",
@@ -70,45 +77,95 @@ def chat_tokens(
     return ids, labels
 
 
-class PackedBatches:
-    """Endless batches of packed chats and passages; reshuffled every epoch."""
+Chat = tuple[list[int], list[int]]
+"""Token ids, and the same with IGNORED where nothing is learned."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """tokens and labels int64, weights float32, all of shape (sequences, tokens)."""
+
+    tokens: torch.Tensor
+    labels: torch.Tensor
+    weights: torch.Tensor
+
+
+class Batches:
+    """Batches of chats and passages; reshuffled every epoch."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, data: TrainingData, config: ScratchConfig):
         self.tokenizer, self.data, self.config = tokenizer, data, config
         self.random = random.Random(config.seed)
 
-    def _chats(self) -> list[tuple[list[int], list[int]]]:
+    def _chats(self) -> list[Chat]:
         records = list(self.data.instructions)
         self.random.shuffle(records)
         chats, position = [], 0
         while position < len(records):
-            # A third are conversations of two or three turns, so that a follow-up question is nothing new.
-            turns = self.random.choices((1, 2, 3), weights=(6, 2, 1))[0]
+            # Some are conversations of two or three turns, so that a follow-up question is nothing new.
+            turns = self.random.choices((1, 2, 3), weights=(10, 2, 1))[0]
             group: list[InstructionRecord] = records[position : position + turns]
             position += turns
-            system = self.random.choice(SYSTEM_PROMPTS) if self.random.random() < 0.5 else None
+            system = self.random.choice(SYSTEM_PROMPTS) if self.random.random() < 0.25 else None
             chats.append(chat_tokens(self.tokenizer, [(r.instruction, r.output) for r in group], system))
         return chats
 
-    def _passages(self) -> list[tuple[list[int], list[int]]]:
+    def _passages(self) -> list[Chat]:
         texts = [f"{p.title}\n{p.text}{END_OF_TEXT}" for p in self.data.passages]
         return [(ids, list(ids)) for ids in (self.tokenizer.encode(t, add_special_tokens=False) for t in texts)]
 
-    def batches(self, answers_only: bool):
-        """Yield (input_ids, labels), each int64 of shape (batch, length); labels are those of transformers."""
+    def language_model_batches(self) -> Iterator[Batch]:
+        """Endless full sequences of shape (batch, length); every token is learned alike."""
         size = self.config.batch * self.config.length
         ids: list[int] = []
-        labels: list[int] = []
         while True:
-            documents = self._chats() if answers_only else self._chats() + self._passages()
+            documents = self._chats() + self._passages()
             self.random.shuffle(documents)
-            for document, learned in documents:
+            for document, _ in documents:
                 ids.extend(document)
-                labels.extend(learned if answers_only else document)
                 while len(ids) >= size:
-                    shape = (self.config.batch, self.config.length)
-                    yield torch.tensor(ids[:size]).view(shape), torch.tensor(labels[:size]).view(shape)
-                    del ids[:size], labels[:size]
+                    tokens = torch.tensor(ids[:size]).view(self.config.batch, self.config.length)
+                    yield Batch(tokens, tokens, torch.ones(tokens.shape))
+                    del ids[:size]
+
+    def instruction_batches(self) -> Iterator[Batch]:
+        """Endless batches of whole chats, padded to the longest, together about batch * length tokens."""
+        budget = self.config.batch * self.config.length
+        while True:
+            chats = self._chats()
+            # Chats of like length share a batch: little padding, and still another mix every epoch.
+            chats.sort(key=lambda chat: len(chat[0]) + self.random.uniform(0, 24))
+            groups: list[list[Chat]] = [[]]
+            for chat in chats:
+                longest = max(len(chat[0]), *(len(other[0]) for other in groups[-1]), 0)
+                if groups[-1] and longest * (len(groups[-1]) + 1) > budget:
+                    groups.append([])
+                groups[-1].append(chat)
+            self.random.shuffle(groups)
+            yield from (self._padded(group) for group in groups)
+
+    def _padded(self, group: list[Chat]) -> Batch:
+        shape = (len(group), max(len(ids) for ids, _ in group))
+        tokens = torch.full(shape, self.tokenizer.convert_tokens_to_ids(END_OF_TEXT))
+        labels = torch.full(shape, IGNORED)
+        weights = torch.zeros(shape)
+        for row, (ids, learned) in enumerate(group):
+            tokens[row, : len(ids)] = torch.tensor(ids)
+            labels[row, : len(ids)] = torch.tensor(learned)
+            position = 0
+            for column, label in enumerate(learned):
+                position = 0 if label == IGNORED else position + 1
+                if position:
+                    weights[row, column] = OPENING_WEIGHT if position <= OPENING_TOKENS else 1.0
+        return Batch(tokens, labels, weights)
+
+
+def weighted_loss(model: Qwen2ForCausalLM, batch: Batch) -> torch.Tensor:
+    """Mean cross entropy of next tokens, nats per weighted token."""
+    logits = model(input_ids=batch.tokens).logits[:, :-1]
+    losses = cross_entropy(logits.flatten(0, 1), batch.labels[:, 1:].flatten(), ignore_index=IGNORED, reduction="none")
+    weights = batch.weights[:, 1:].flatten()
+    return (losses * weights).sum() / weights.sum()
 
 
 def build_model(config: ScratchConfig, tokenizer: PreTrainedTokenizerFast) -> Qwen2ForCausalLM:
@@ -169,15 +226,14 @@ def train(data_folder: Path, output: Path, config: ScratchConfig) -> dict[str, o
         model.tie_weights()
         first_step, losses = state["step"], state["losses"]
 
-    batches = PackedBatches(tokenizer, data, config)
+    batches = Batches(tokenizer, data, config)
     language_model_steps = int(config.steps * config.language_model_share)
-    streams = {answers: batches.batches(answers_only=answers) for answers in (False, True)}
+    language_model, instruction = batches.language_model_batches(), batches.instruction_batches()
     started, saved = time.monotonic(), time.monotonic()
     model.train()
     progress = tqdm(range(first_step, config.steps), initial=first_step, total=config.steps, unit="step")
     for step in progress:
-        ids, labels = next(streams[step >= language_model_steps])
-        loss = model(input_ids=ids, labels=labels).loss
+        loss = weighted_loss(model, next(language_model if step < language_model_steps else instruction))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for group in optimizer.param_groups:
@@ -198,7 +254,7 @@ def train(data_folder: Path, output: Path, config: ScratchConfig) -> dict[str, o
         "config": asdict(config),
         "records": {"anaesthesia": len(data.anaesthesia), "general": len(data.general), "passages": len(data.passages)},
         "seconds": round(time.monotonic() - started),
-        "final_loss_on_answers": round(sum(losses[-50:]) / len(losses[-50:]), 3),
+        "final_weighted_loss_on_answers": round(sum(losses[-50:]) / len(losses[-50:]), 3),
     }
     model.eval().save_pretrained(work)
     (work / "training.json").write_text(json.dumps({**facts, "losses": losses}, ensure_ascii=False))
