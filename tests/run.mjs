@@ -35,7 +35,7 @@ function check(name, status) {
 
 function lint() {
   return [
-    ...['tsconfig.json', 'tsconfig.worker.json', 'tsconfig.node.json'].map((project) =>
+    ...['tsconfig.json', 'tsconfig.unit.json', 'tsconfig.worker.json', 'tsconfig.node.json'].map((project) =>
       check(`types of ${project}`, nodeTool('typescript/bin/tsc', ['-p', project])),
     ),
     check('eslint', nodeTool('eslint/bin/eslint.js', ['.', '--max-warnings', '0'])),

@@ -2,7 +2,7 @@
  * The chat as a user drives it: the real page, stores and database in a real browser; only the engine's worker is
  * scripted, so that what it answers, and when, is known.
  */
-import AxeBuilder from '@axe-core/playwright';
+import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { launchBrowser, scriptedEngine, startSite } from './harness.ts';
