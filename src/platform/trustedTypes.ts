@@ -11,7 +11,8 @@ interface PolicyFactory {
 
 function sameOriginOnly(url: string): string {
   const absolute = new URL(url, location.href);
-  if (absolute.origin !== location.origin) throw new TypeError(`script URL of a foreign origin: ${absolute.origin}`);
+  if (absolute.origin !== location.origin)
+    throw new TypeError(`script URL of a foreign origin: ${absolute.origin}`);
   return absolute.href;
 }
 
