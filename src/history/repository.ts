@@ -26,8 +26,8 @@ export function openHistory(ports: HistoryPorts): HistoryRepository {
 }
 
 const DEFAULT_SEARCH_LIMIT = 50;
-/** Rows read at a time while the index is built: a pause between them keeps the page alive. */
-const INDEX_PAGE = 2_000;
+/** Rows read at a time while the index is built: each page a few milliseconds of the main thread. */
+const INDEX_PAGE = 400;
 
 /** A lone surrogate would not survive an export; IndexedDB keeps it, UTF-8 does not. */
 const wellFormed = (text: string) => text.replace(/\p{Surrogate}/gu, '\ufffd');
@@ -38,6 +38,8 @@ class DexieHistory implements HistoryRepository {
   readonly #now: () => Timestamp;
   readonly #index = new SearchIndex();
   #indexedRevision = 0;
+  /** How often the database was replaced by an empty one. */
+  #resets = 0;
   #indexing: Promise<void> = Promise.resolve();
 
   constructor(ports: HistoryPorts) {
@@ -45,6 +47,7 @@ class DexieHistory implements HistoryRepository {
     this.#locks = new AnswerLocks(ports.locks);
     this.#now = ports.now ?? Date.now;
     this.#connection.onReset(() => {
+      this.#resets += 1;
       this.#index.clear();
       this.#indexedRevision = 0;
     });
@@ -322,26 +325,40 @@ class DexieHistory implements HistoryRepository {
   #refreshIndex(database: HistoryDatabase): Promise<void> {
     const refresh = async () => {
       for (;;) {
-        const page = await database.messages
+        const changed = await database.messages
           .where('rev')
           .above(this.#indexedRevision)
-          .limit(INDEX_PAGE)
+          .limit(INDEX_PAGE + 1)
           .toArray();
-        for (const row of page) this.#index.put(row);
-        const last = page.at(-1);
-        if (!last) return;
-        if (page.length === INDEX_PAGE) {
-          // Rows of one revision may go on behind this page (an import is one write).
-          const same = await database.messages.where('rev').equals(last.rev).toArray();
-          for (const row of same) this.#index.put(row);
+        if (changed.length <= INDEX_PAGE) {
+          for (const row of changed) this.#index.put(row);
+          this.#indexedRevision = changed.at(-1)?.rev ?? this.#indexedRevision;
+          return;
         }
-        this.#indexedRevision = last.rev;
-        if (page.length < INDEX_PAGE) return;
+        await this.#scanMessages(database);
       }
     };
     // One at a time: two runs over the same pages would only repeat each other.
     this.#indexing = this.#indexing.then(refresh, refresh);
     return this.#indexing;
+  }
+
+  /**
+   * Reads every message, by id: an import is one revision of any size, which the index over revisions cannot page.
+   * What is written meanwhile has a later revision than the one noted first, and is read again.
+   */
+  async #scanMessages(database: HistoryDatabase): Promise<void> {
+    const last = await database.meta.get('revision');
+    const resets = this.#resets;
+    for (let after: MessageId = ''; ;) {
+      const page = await database.messages.where(':id').above(after).limit(INDEX_PAGE).toArray();
+      if (resets !== this.#resets) return;
+      for (const row of page) this.#index.put(row);
+      const end = page.at(-1);
+      if (page.length < INDEX_PAGE || !end) break;
+      after = end.id;
+    }
+    this.#indexedRevision = typeof last?.value === 'number' ? last.value : 0;
   }
 
   // Drafts of conversations that do not exist yet

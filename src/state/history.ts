@@ -6,6 +6,8 @@ import type { StorePorts } from './ports.ts';
 import { UNDO_MS } from './types.ts';
 import type { HistoryActions, HistoryState, HistoryStore } from './types.ts';
 
+/** From the first list to reading the index ahead: the page's start, and that of its model, come first. */
+export const PREPARE_SEARCH_AFTER_MS = 10_000;
 /** What was deleted by a tab that closed before it could purge. */
 const PURGE_AT_START_AFTER_MS = 60_000;
 
@@ -89,8 +91,10 @@ export function createHistoryRoom(ports: StorePorts, hooks: HistoryHooks): Histo
   const fail = (error: HypnosError) => {
     store.setState({ loaded: true, error: error.toCoded() });
   };
+  let cancelPrepare: (() => void) | null = null;
   const stopList = history.watchConversations((conversations) => {
     store.setState({ conversations, loaded: true });
+    cancelPrepare ??= clock.after(PREPARE_SEARCH_AFTER_MS, () => void store.getState().prepareSearch());
   }, fail);
   const stopStatus = history.watchStatus((status) => {
     store.setState({ status });
@@ -102,6 +106,7 @@ export function createHistoryRoom(ports: StorePorts, hooks: HistoryHooks): Histo
     store,
     dispose: () => {
       cancelPurge();
+      cancelPrepare?.();
       stopList();
       stopStatus();
     },

@@ -2,7 +2,7 @@ import { useState } from 'react';
 import { Cpu, Keyboard, PanelLeftClose, Plus, Settings } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { Link, useLocation } from 'wouter';
-import { useChat } from '../../state/hooks.ts';
+import { useChat, useHistory } from '../../state/hooks.ts';
 import { Button, IconButton, Kbd, cx } from '../components/index.ts';
 import { Mark } from '../components/Mark.tsx';
 import { useModelLine } from '../models/useModelLine.ts';
@@ -19,6 +19,7 @@ export function Sidebar() {
   const [location, navigate] = useLocation();
   const [query, setQuery] = useState('');
   const currentId = useChat((state) => state.conversationId);
+  const prepareSearch = useHistory((state) => state.prepareSearch);
   const isDrawer = useShell((state) => state.drawerOpen);
   const setDrawerOpen = useShell((state) => state.setDrawerOpen);
   const setFolded = useShell((state) => state.setSidebarFolded);
@@ -60,7 +61,7 @@ export function Sidebar() {
         {t('newConversation')}
         <Kbd keys="mod+alt+n" className={styles.createKeys} />
       </Button>
-      <SearchBox query={query} onQueryChange={setQuery} />
+      <SearchBox query={query} onQueryChange={setQuery} onOpen={() => void prepareSearch()} />
       <nav aria-label={t('conversations')} className={styles.history}>
         {query.trim() ? (
           <SearchResults query={query.trim()} onNavigate={onNavigate} />

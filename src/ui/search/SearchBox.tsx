@@ -10,9 +10,11 @@ export const SEARCH_INPUT_ID = 'search';
 export interface SearchBoxProps {
   readonly query: string;
   readonly onQueryChange: (query: string) => void;
+  /** The box has the focus: a query will follow. */
+  readonly onOpen: () => void;
 }
 
-export function SearchBox({ query, onQueryChange }: SearchBoxProps) {
+export function SearchBox({ query, onQueryChange, onOpen }: SearchBoxProps) {
   const { t } = useTranslation('history');
 
   function onKeyDown(event: KeyboardEvent<HTMLInputElement>) {
@@ -42,6 +44,7 @@ export function SearchBox({ query, onQueryChange }: SearchBoxProps) {
         autoComplete="off"
         spellCheck={false}
         maxLength={200}
+        onFocus={onOpen}
         onChange={(event) => {
           onQueryChange(event.target.value);
         }}

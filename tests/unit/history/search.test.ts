@@ -154,4 +154,32 @@ describe('searching the history', () => {
     await other.importJson(file);
     expect(await count('舒芬太尼')).toBe(1);
   });
+
+  it('reads more than a page, even of one revision, and what is written while it reads', async () => {
+    const { history } = testHistory();
+    const id = (number: number) => `00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;
+    const messages = Array.from({ length: 1_001 }, (_, index) => ({
+      id: id(index),
+      parentId: index === 0 ? null : id(index - 1),
+      role: index % 2 === 0 ? 'user' : 'assistant',
+      text: `第${index}句`,
+      createdAt: index,
+      finishReason: index % 2 === 0 ? null : 'stop',
+      droppedTurns: 0,
+      stats: null,
+      model: null,
+      errorCode: null,
+    }));
+    const conversation = { id: id(5_000), title: '长', createdAt: 0, updatedAt: 0, pinned: false };
+    const rest = { activeLeafId: null, systemPrompt: null, sampling: null };
+    const file = { format: 'hypnos-history/1', conversations: [{ ...conversation, ...rest, messages }] };
+    await history.importJson(new Blob([JSON.stringify(file)]));
+    const reading = history.prepareSearch();
+    await history.writeAnswerText(id(1), '改写了');
+    await reading;
+    expect(await history.search('改写了')).toHaveLength(1);
+    expect(await history.search('第1句')).toHaveLength(0);
+    expect(await history.search('第1000句')).toHaveLength(1);
+    expect(await history.search('句', { limit: 2_000 })).toHaveLength(1_000);
+  });
 });
