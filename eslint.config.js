@@ -50,12 +50,7 @@ export default typescript.config(
     files: ['src/**/*.{ts,tsx}'],
     plugins: { boundaries },
     settings: {
-      'import/resolver': {
-        typescript: {
-          project: ['tsconfig.json', 'tsconfig.worker.json'],
-          noWarnOnMultipleProjects: true,
-        },
-      },
+      'import/resolver': { node: { extensions: ['.ts', '.tsx', '.js'] } },
       'boundaries/elements': [
         { type: 'schema', pattern: 'convert/hypnos_convert/schema', partialMatch: false },
         ...Object.keys(ROOMS)
