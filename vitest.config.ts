@@ -23,6 +23,7 @@ export default defineConfig({
           environment: 'node', // the tests drive a real Chromium from outside
           globalSetup: ['tests/browser/globalSetup.ts'],
           fileParallelism: false, // software WebGPU takes every core
+          expect: { poll: { timeout: 60_000 } }, // the machine may be busy
           testTimeout: 240_000,
           hookTimeout: 240_000,
         },

@@ -7,9 +7,6 @@ import { createProfile, launchBrowser } from './harness.ts';
 import type {} from './pages/history.ts';
 import { startHistorySite } from './pages/historySite.ts';
 
-/** Waits for it; generous, because the machine may be busy. */
-const eventually = <Value>(read: () => Value | Promise<Value>) => expect.poll(read, { timeout: 60_000 });
-
 const KILLS = 20;
 /** Spread over asking and writing; the same every run. */
 const pauseBeforeKill = (round: number) => 60 + ((round * 97) % 500);
@@ -71,7 +68,7 @@ it(`twenty kills lose no acknowledged message`, { timeout: 600_000 }, async () =
           }
         }, round)
         .catch(() => undefined);
-      await eventually(() => writes).toBeGreaterThan(2);
+      await expect.poll(() => writes).toBeGreaterThan(2);
       await new Promise((resolve) => setTimeout(resolve, pauseBeforeKill(round)));
       await browser.kill();
     }

@@ -7,9 +7,6 @@ import { expect, test } from 'vitest';
 import { createProfile, launchBrowser, scriptedEngine, startSite } from './harness.ts';
 import { composer, waitForPhase } from './support.ts';
 
-/** Waits for it; generous, because the machine may be busy. */
-const eventually = <Value>(read: () => Value | Promise<Value>) => expect.poll(read, { timeout: 60_000 });
-
 const KILLS = 20;
 const RATE = 50;
 /** Pieces on screen when the kill comes; the same every run. */
@@ -54,10 +51,12 @@ test('twenty kills lose no question and no answer', { timeout: 1_200_000 }, asyn
       const page = await browser.newPage(site.url);
       await waitForPhase(page, 'ready');
       const list = page.getByRole('navigation', { name: '对话' }).getByRole('link');
-      await eventually(() => list.count()).toBe(owed.size);
-      await eventually(
-        async () => (await rows(page)).filter(({ finishReason }) => finishReason === 'interrupted').length,
-      ).toBe(owed.size);
+      await expect.poll(() => list.count()).toBe(owed.size);
+      await expect
+        .poll(
+          async () => (await rows(page)).filter(({ finishReason }) => finishReason === 'interrupted').length,
+        )
+        .toBe(owed.size);
       const stored = await rows(page);
       for (const [question, pieces] of owed) {
         const at = stored.findIndex(({ text }) => text === question);
@@ -84,7 +83,7 @@ test('twenty kills lose no question and no answer', { timeout: 1_200_000 }, asyn
           .innerText();
         return text.match(/第\d+段/g)?.length ?? 0;
       };
-      await eventually(shown).toBeGreaterThan(piecesBeforeKill(round));
+      await expect.poll(shown).toBeGreaterThan(piecesBeforeKill(round));
       const seen = await shown();
       await browser.kill();
       owed.set(question, Math.max(0, seen - GRACE_PIECES));

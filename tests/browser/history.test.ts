@@ -10,9 +10,6 @@ import type { FixtureDatabase } from './pages/fixtureDatabase.ts';
 import type {} from './pages/history.ts';
 import { startHistorySite } from './pages/historySite.ts';
 
-/** Waits for it; generous, because the machine may be busy. */
-const eventually = <Value>(read: () => Value | Promise<Value>) => expect.poll(read, { timeout: 60_000 });
-
 let site: Awaited<ReturnType<typeof startHistorySite>>;
 beforeAll(async () => {
   site = await startHistorySite();
@@ -72,9 +69,9 @@ describe('with a fresh profile each', () => {
       const listed = old.stores.conversations!.rows.filter(
         (row) => (row as { deletedAt?: number | null }).deletedAt == null,
       );
-      await eventually(() =>
-        page.evaluate(() => window.test.seen.conversations.map(({ id }) => id).sort()),
-      ).toEqual(listed.map((row) => (row as { id: string }).id).sort());
+      await expect
+        .poll(() => page.evaluate(() => window.test.seen.conversations.map(({ id }) => id).sort()))
+        .toEqual(listed.map((row) => (row as { id: string }).id).sort());
       for (const row of old.stores.messages!.rows as { conversationId: string; text: string }[])
         expect(await texts(page, row.conversationId)).toContain(row.text);
       const { conversationId } = await talk(page, '升级后的问题', '升级后的回答');
@@ -254,7 +251,7 @@ it('after erasing nothing of it is left, then and after a restart', async () => 
     });
     expect(await everything(again)).toBe('[[],{},{}]');
     expect(await again.evaluate(() => window.test.history.search('金丝雀'))).toEqual([]);
-    await eventually(() => again.evaluate(() => window.test.seen.conversations.length)).toBe(0);
+    await expect.poll(() => again.evaluate(() => window.test.seen.conversations.length)).toBe(0);
     await second.close();
 
     const third = await launchBrowser({ profile: profile.path, webgpu: false });

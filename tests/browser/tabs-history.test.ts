@@ -6,9 +6,6 @@ import type { Browser } from './harness.ts';
 import type {} from './pages/history.ts';
 import { startHistorySite } from './pages/historySite.ts';
 
-/** Waits for it; generous, because the machine may be busy. */
-const eventually = <Value>(read: () => Value | Promise<Value>) => expect.poll(read, { timeout: 60_000 });
-
 let site: Awaited<ReturnType<typeof startHistorySite>>;
 let browser: Browser;
 let first: Page;
@@ -44,22 +41,22 @@ const closeInterrupted = (page: Page) => page.evaluate(() => window.test.history
 
 it('what one writes the other sees, while it is written', async () => {
   const { conversationId, answerId } = await ask(first, '问');
-  await eventually(async () => (await seen(second)).conversations.map(({ title }) => title)).toEqual(['问']);
+  await expect.poll(async () => (await seen(second)).conversations.map(({ title }) => title)).toEqual(['问']);
   await second.evaluate((id) => {
     window.test.watchMessages(id);
   }, conversationId);
   await first.evaluate((id) => window.test.history.writeAnswerText(id, '正在写的'), answerId);
-  await eventually(async () => (await seen(second)).messages.at(-1)?.text).toBe('正在写的');
+  await expect.poll(async () => (await seen(second)).messages.at(-1)?.text).toBe('正在写的');
   expect(await second.evaluate(() => window.test.history.search('正在写'))).toHaveLength(1);
   await second.evaluate((id) => window.test.history.deleteConversation(id), conversationId);
-  await eventually(async () => (await seen(first)).conversations.length).toBe(0);
+  await expect.poll(async () => (await seen(first)).conversations.length).toBe(0);
 });
 
 it('an answer is interrupted only when the tab that writes it is gone: closed, reloaded or crashed', async () => {
   const closed = await ask(first, '关闭');
   expect(await closeInterrupted(second)).toBe(0);
   await first.close();
-  await eventually(() => closeInterrupted(second)).toBe(1);
+  await expect.poll(() => closeInterrupted(second)).toBe(1);
   const finish = (page: Page, id: string) =>
     page.evaluate(async (conversation) => (await window.test.history.getMessages(conversation)).at(-1), id);
   expect(await finish(second, closed.conversationId)).toMatchObject({
@@ -74,7 +71,7 @@ it('an answer is interrupted only when the tab that writes it is gone: closed, r
   await ask(third, '刷新');
   expect(await closeInterrupted(second)).toBe(0);
   await third.reload();
-  await eventually(() => closeInterrupted(second)).toBe(1);
+  await expect.poll(() => closeInterrupted(second)).toBe(1);
 
   await third.evaluate(() => {
     window.test.open();
@@ -83,17 +80,17 @@ it('an answer is interrupted only when the tab that writes it is gone: closed, r
   expect(await closeInterrupted(second)).toBe(0);
   const session = await browser.context.newCDPSession(third);
   void session.send('Page.crash').catch(() => undefined);
-  await eventually(() => closeInterrupted(second)).toBe(1);
+  await expect.poll(() => closeInterrupted(second)).toBe(1);
 });
 
 it('erasing in one empties the other, and both go on', async () => {
   const { answerId } = await ask(first, '写到一半');
-  await eventually(async () => (await seen(second)).conversations.length).toBe(1);
+  await expect.poll(async () => (await seen(second)).conversations.length).toBe(1);
   await second.evaluate(() => window.test.history.eraseEverything());
-  await eventually(async () => (await seen(first)).conversations.length).toBe(0);
+  await expect.poll(async () => (await seen(first)).conversations.length).toBe(0);
   expect(await first.evaluate((id) => window.test.history.writeAnswerText(id, '晚到'), answerId)).toBe(false);
   await ask(first, '新的');
-  await eventually(async () => (await seen(second)).conversations.length).toBe(1);
+  await expect.poll(async () => (await seen(second)).conversations.length).toBe(1);
   expect(await second.evaluate(() => window.test.history.search('写到一半'))).toEqual([]);
 });
 
@@ -113,7 +110,7 @@ it('when a newer version of Hypnos takes the database, the older tab writes no m
     });
   });
   expect(upgraded).toBe('upgraded');
-  await eventually(async () => (await seen(first)).status).toBe('newer-version');
+  await expect.poll(async () => (await seen(first)).status).toBe('newer-version');
   const code = await first.evaluate(
     (id) => window.test.codeOf(window.test.history.writeAnswerText(id, '不该写')),
     answerId,
@@ -123,7 +120,7 @@ it('when a newer version of Hypnos takes the database, the older tab writes no m
   await third.evaluate(() => {
     window.test.open();
   });
-  await eventually(async () => (await seen(third)).status).toBe('newer-version');
+  await expect.poll(async () => (await seen(third)).status).toBe('newer-version');
   const version = await third.evaluate(async () => (await indexedDB.databases())[0]?.version);
   expect(version).toBe(990);
 });

@@ -5,9 +5,6 @@ import { launchBrowser, scriptedEngine, startSite } from './harness.ts';
 import type { Browser, Site } from './harness.ts';
 import { ask, composer, waitForPhase } from './support.ts';
 
-/** Waits for it; generous, because the machine may be busy. */
-const eventually = <Value>(read: () => Value | Promise<Value>) => expect.poll(read, { timeout: 60_000 });
-
 let site: Site;
 let browser: Browser;
 let holder: Page;
@@ -30,15 +27,15 @@ const answers = (page: Page) => page.getByRole('article', { name: /AI 生成/ })
 const startLong = async (page: Page, text = '#tokens 5000 #rate 30') => {
   await composer(page).fill(text);
   await composer(page).press('Enter');
-  await eventually(() => answers(page).first().innerText()).toContain('第20段');
+  await expect.poll(() => answers(page).first().innerText()).toContain('第20段');
 };
 
 test('one tab answers, the other reads along in its list and in the conversation', async () => {
   await startLong(holder);
   await other.getByRole('link', { name: /tokens 5000/ }).click();
-  await eventually(() => answers(other).first().innerText()).toContain('第20段');
+  await expect.poll(() => answers(other).first().innerText()).toContain('第20段');
   const early = (await answers(other).first().innerText()).length;
-  await eventually(async () => (await answers(other).first().innerText()).length).toBeGreaterThan(early);
+  await expect.poll(async () => (await answers(other).first().innerText()).length).toBeGreaterThan(early);
 });
 
 test('asked for, the engine moves when the answer has ended, and the other tab answers', async () => {
@@ -46,7 +43,7 @@ test('asked for, the engine moves when the answer has ended, and the other tab a
   await other.getByRole('button', { name: '移到这里' }).click();
   await waitForPhase(other, 'ready');
   await ask(other, '再在那里问');
-  await eventually(() => answers(other).first().innerText()).toContain('再在那里问');
+  await expect.poll(() => answers(other).first().innerText()).toContain('再在那里问');
   await holder.getByText('模型正在另一个标签页里运行').waitFor();
 });
 
@@ -54,14 +51,14 @@ test('the holder closes: the other takes over by itself', async () => {
   await holder.close();
   await waitForPhase(other, 'ready');
   await ask(other, '接手之后');
-  await eventually(() => answers(other).first().innerText()).toContain('接手之后');
+  await expect.poll(() => answers(other).first().innerText()).toContain('接手之后');
 });
 
 test('the holder dies in the middle of an answer: the other takes over, the answer is kept and can go on', async () => {
   await startLong(holder);
   const url = holder.url();
   await other.goto(url);
-  await eventually(() => answers(other).first().innerText()).toContain('第20段');
+  await expect.poll(() => answers(other).first().innerText()).toContain('第20段');
   const session = await browser.context.newCDPSession(holder);
   void session.send('Page.crash').catch(() => undefined);
   await other.getByText('回答中断').waitFor();
@@ -69,5 +66,5 @@ test('the holder dies in the middle of an answer: the other takes over, the answ
   await waitForPhase(other, 'ready');
   await other.getByRole('button', { name: '继续', exact: true }).click();
   await waitForPhase(other, 'generating');
-  await eventually(async () => (await answers(other).first().innerText()).split('第0段').length).toBe(3);
+  await expect.poll(async () => (await answers(other).first().innerText()).split('第0段').length).toBe(3);
 });
