@@ -5,7 +5,7 @@ import { trustedScriptUrl } from '../../platform/trustedTypes.ts';
 import { HypnosError } from '../../shared/errors.ts';
 import type { EngineApi } from '../shared/api.ts';
 import type { EngineWorker } from './supervisor.ts';
-// eslint-disable-next-line boundaries/dependencies -- the URL of the worker's script, none of its code
+// The URL of the worker's script, none of its code.
 import workerUrl from '../worker/engine.worker.ts?worker&url';
 
 export function spawnEngineWorker(): EngineWorker {
