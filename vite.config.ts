@@ -64,6 +64,22 @@ export default defineConfig({
           { src: 'icons/maskable-512.png', sizes: '512x512', type: 'image/png', purpose: 'maskable' },
           { src: 'icons/icon.svg', sizes: 'any', type: 'image/svg+xml' },
         ],
+        screenshots: [
+          {
+            src: 'screenshots/chat.png',
+            sizes: '1280x800',
+            type: 'image/png',
+            form_factor: 'wide',
+            label: '对话',
+          },
+          {
+            src: 'screenshots/phone.png',
+            sizes: '390x844',
+            type: 'image/png',
+            form_factor: 'narrow',
+            label: '对话',
+          },
+        ],
         shortcuts: [
           { name: '新对话', url: './#/', icons: [{ src: 'icons/icon-192.png', sizes: '192x192' }] },
           { name: '模型', url: './#/models', icons: [{ src: 'icons/icon-192.png', sizes: '192x192' }] },

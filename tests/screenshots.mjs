@@ -17,13 +17,16 @@ const NOW = new Date(2026, 0, 16, 21, 40).getTime();
 const WIDE = { width: 1280, height: 800 };
 const PHONE = { width: 390, height: 844 };
 
+/** Asked while the pictures are taken: the answer they show is the shipped model's own. */
+const LIVE = '罗库溴铵 50 mg 后 70 分钟手术结束，TOF 比值 0.6。能拔管吗？如何拮抗？';
+
 /** Each opens an address, waits until it is drawn, and may do something first. */
 const PICTURES = [
-  { name: 'chat', viewport: WIDE, open: '恶性高热的首要处理' },
-  { name: 'chat-dark', viewport: WIDE, theme: 'dark', open: '恶性高热的首要处理' },
+  { name: 'chat', viewport: WIDE, open: LIVE },
+  { name: 'chat-dark', viewport: WIDE, theme: 'dark', open: LIVE },
   { name: 'new', viewport: WIDE, hash: '#/' },
   { name: 'models', viewport: WIDE, hash: '#/models' },
-  { name: 'phone', viewport: PHONE, open: '恶性高热的首要处理' },
+  { name: 'phone', viewport: PHONE, open: LIVE },
 ];
 
 /**
@@ -58,12 +61,23 @@ export async function takeScreenshots({ directory, output, pictures = PICTURES }
     await page.getByRole('switch').first().click();
     await page.getByText('已保留').first().waitFor({ timeout: 180_000 });
 
+    await page.goto(`${url}#/`);
+    await page.getByRole('textbox', { name: '提问', exact: true }).fill(LIVE);
+    await page.keyboard.press('Enter');
+    await page
+      .getByRole('article', { name: /AI 生成/ })
+      .getByRole('button', { name: '复制', exact: true })
+      .waitFor({ timeout: 180_000 });
+
     for (const { name, viewport, theme = 'light', hash, open, steps } of pictures) {
       await page.setViewportSize(WIDE);
       await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
       await page.goto(`${url}${hash ?? '#/'}`);
       if (open) {
-        await page.getByRole('link', { name: open }).first().click();
+        await page
+          .getByRole('link', { name: open.slice(0, 10) })
+          .first()
+          .click();
         await page.getByRole('article').last().waitFor();
         await page.mouse.move(700, 5);
       }
