@@ -210,21 +210,27 @@ describe('hostile answers', () => {
 describe('reading along', () => {
   test('follows at the end, stays where the reader scrolled, and offers the way back', async () => {
     await page.setViewportSize({ width: 800, height: 500 });
-    const lines = Array.from({ length: 120 }, (_, index) => `第 ${index} 行\n`).join('\n');
-    await send(answering(lines, '#piece 8 #rate 40'));
+    const lines = Array.from({ length: 1200 }, (_, index) => `第 ${index} 行\n`).join('\n');
+    await send(answering(lines, '#piece 8 #rate 20'));
     const region = page.getByRole('region', { name: '对话内容' });
     const left = () => region.evaluate((node) => node.scrollHeight - node.clientHeight - node.scrollTop);
-    await expect
-      .poll(() => region.evaluate((node) => node.scrollTop), { timeout: 20_000 })
-      .toBeGreaterThan(100);
-    expect(await left()).toBeLessThan(10);
+    const scrolled = () => region.evaluate((node) => node.scrollTop);
+    await expect.poll(scrolled).toBeGreaterThan(500);
+    await expect.poll(left).toBeLessThan(10); // between a new line and the scroll to it lies a frame
 
     await region.hover();
     await page.mouse.wheel(0, -400);
-    await page.waitForTimeout(500);
-    const top = await region.evaluate((node) => node.scrollTop);
-    await expect.poll(left).toBeGreaterThan(400); // it went on growing below
-    expect(await region.evaluate((node) => node.scrollTop)).toBe(top);
+    await expect.poll(left).toBeGreaterThan(300);
+    let top = Number.NaN;
+    const hasSettled = async () => {
+      const before = top;
+      top = await scrolled();
+      return top === before;
+    };
+    await expect.poll(hasSettled, { interval: 300 }).toBe(true); // the wheel scrolls smoothly
+    const below = await left();
+    await expect.poll(left).toBeGreaterThan(below + 100); // it went on growing below
+    expect(await scrolled()).toBe(top);
     await button('回到最新').click();
     await expect.poll(left).toBeLessThan(10);
   });
