@@ -1,23 +1,26 @@
 import { useState } from 'react';
-import { DatabaseZap, MonitorX, RefreshCw, TriangleAlert, Wrench } from 'lucide-react';
+import { DatabaseZap, RefreshCw, TriangleAlert, Wrench } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
-import { Link, useLocation } from 'wouter';
+import { useLocation } from 'wouter';
 import { useErrorText } from '../i18n/errors.ts';
 import type { CodedError } from '../shared/errors.ts';
 import { useChat, useHistory, useModel, useStores } from '../state/hooks.ts';
 import { Banner, Button } from '../ui/components/index.ts';
-import { findDeviceProblem } from '../ui/device/problem.ts';
 import { useShell } from '../ui/shell.ts';
 
-/** States that concern every screen, the gravest first. Each shows itself only while it lasts. */
+/**
+ * States that concern every screen, the gravest first. Each shows itself only while it lasts; what the composer of a
+ * conversation says itself, about the device and the engine, is not said twice.
+ */
 export function Banners() {
+  const [location] = useLocation();
+  const isOnChat = location === '/' || location.startsWith('/c/');
   return (
     <>
       <HistoryBanner />
       <UnsavedBanner />
-      <DeviceBanner />
-      <RecoveringBanner />
-      <OtherTabBanner />
+      {!isOnChat && <RecoveringBanner />}
+      {!isOnChat && <OtherTabBanner />}
       <UpdateBanner />
     </>
   );
@@ -96,23 +99,6 @@ function UnsavedBanner() {
   return (
     <Banner tone="danger" icon={<TriangleAlert size={16} aria-hidden />} role="alert">
       {t('banner.unsaved', { total })}
-    </Banner>
-  );
-}
-
-/** On a conversation: the new one shows the whole page about it instead. */
-function DeviceBanner() {
-  const { t } = useTranslation('shell');
-  const [location] = useLocation();
-  const problem = useModel((state) => findDeviceProblem(state.device, state.engine));
-  if (!problem || !location.startsWith('/c/')) return null;
-  return (
-    <Banner
-      tone="warn"
-      icon={<MonitorX size={16} aria-hidden />}
-      actions={<Link href="/device">{t('banner.deviceHelp')}</Link>}
-    >
-      {t('banner.device')}
     </Banner>
   );
 }

@@ -82,7 +82,7 @@ export interface Message {
   readonly stats: GenerationStats | null;
   /** Which model wrote it; null for user messages. */
   readonly model: { readonly id: PackageId; readonly title: string } | null;
-  /** Set when finishReason is 'failed' or 'interrupted'. */
+  /** Set when finishReason is 'failed' or 'interrupted'; null on an interrupted one: its tab was closed or died. */
   readonly errorCode: string | null;
 }
 

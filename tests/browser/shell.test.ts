@@ -115,6 +115,7 @@ describe('the list', () => {
       await page.getByRole('menuitem', { name: entry }).click();
     };
     await menu('剖宫产腰麻后低血压', '重命名');
+    await expect.poll(() => page.evaluate(() => document.activeElement?.tagName)).toBe('INPUT');
     await page.keyboard.type('腰麻后低血压的处理');
     await page.keyboard.press('Enter');
     await rows(page).filter({ hasText: '腰麻后低血压的处理' }).waitFor();
@@ -349,7 +350,7 @@ describe('without WebGPU', () => {
     await page.getByRole('button', { name: '复制设备报告' }).waitFor();
     await page.getByRole('link', { name: '恶性高热的首要处理' }).click();
     await page.getByRole('article').filter({ hasText: '丹曲林' }).first().waitFor();
-    await page.getByRole('link', { name: '如何解决' }).click();
+    await page.getByRole('button', { name: '查看原因' }).click();
     await page.getByRole('heading', { level: 1, name: '本机' }).waitFor();
     await weak.close();
     await plain.close();

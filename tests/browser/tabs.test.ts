@@ -19,7 +19,7 @@ beforeEach(async () => {
   holder = await browser.newPage(site.url);
   await waitForPhase(holder, 'ready');
   other = await browser.newPage(site.url);
-  await other.getByText('模型正在另一个标签页里运行').waitFor();
+  await other.getByText('模型正在另一个标签页中使用').waitFor();
 });
 afterEach(() => browser?.close());
 
@@ -40,11 +40,11 @@ test('one tab answers, the other reads along in its list and in the conversation
 
 test('asked for, the engine moves when the answer has ended, and the other tab answers', async () => {
   await ask(holder, '先在这里问');
-  await other.getByRole('button', { name: '移到这里' }).click();
+  await other.getByRole('button', { name: '在此标签页使用' }).click();
   await waitForPhase(other, 'ready');
   await ask(other, '再在那里问');
   await expect.poll(() => answers(other).first().innerText()).toContain('再在那里问');
-  await holder.getByText('模型正在另一个标签页里运行').waitFor();
+  await holder.getByText('模型正在另一个标签页中使用').waitFor();
 });
 
 test('the holder closes: the other takes over by itself', async () => {

@@ -75,7 +75,8 @@ def main():
                     complaints.append(f"{where}: empty question or answer")
                 if len(output) > 420 or len(output) < 8:
                     complaints.append(f"{where}: answer of {len(output)} characters")
-                if not re.search(r"[。！？|）)”]$", output) and not re.match(r"(- |\d+\. )", output.splitlines()[-1] if output else ""):
+                last_line = output.splitlines()[-1] if output else ""
+                if not re.search(r"[。！？|）)”]$", output) and not re.match(r"(- |\d+\. )", last_line):
                     complaints.append(f"{where}: answer does not end cleanly: …{output[-12:]}")
                 for question in questions:
                     if question in asked:
@@ -88,7 +89,8 @@ def main():
                     if group == "general":
                         opening = opening.replace("麻醉学", "医学")
                     question = opening.format(questions[block_number % len(questions)])
-                    opened.append((RULE_IDS + block_number, {"form": header, "instruction": question, "output": output}))
+                    row = {"form": header, "instruction": question, "output": output}
+                    opened.append((RULE_IDS + block_number, row))
             written[(group, category)] = [
                 {"id": f"{PREFIX[group]}-{category}-{n:04d}", "category": category, **row, "provenance": PROVENANCE}
                 for n, row in [*enumerate(rows, 1), *opened]

@@ -69,18 +69,21 @@ BOUNDS = {
     "对乙酰氨基酚": {"mg/kg": (10, 75), "g": (0.5, 4)},
     "布洛芬": {"mg/kg": (5, 10)},
 }
-OTHER_NAMES = (
+OTHER_NAMES = (  # noqa: SIM905, a list of fifty literals reads worse
     "泮库溴铵 阿曲库铵 米库氯铵 氯普鲁卡因 丁卡因 左布比卡因 环泊酚 羟考酮 曲马多 纳布啡 布托啡诺 丁丙诺啡 "
     "多巴胺 异丙肾上腺素 硝酸甘油 硝普钠 尼卡地平 乌拉地尔 拉贝洛尔 鱼精蛋白 氢化可的松 胰岛素 葡萄糖 可乐定 "
     "阿托伐他汀 呋塞米 卡前列素 麦角新碱 卡贝缩宫素 米索前列醇 加压素 阿替普酶 阿司匹林 氨茶碱 异丙托溴铵 "
     "甲泼尼龙 腺苷 酚妥拉明 补液 晶体液 脂质体布比卡因 布比卡因脂质体 甲氧氯普胺 托烷司琼 阿瑞匹坦 咖啡因 "
-    "苯佐卡因 丙胺卡因 亚甲蓝 去氨加压素 奥曲肽 依达赛珠单抗 除颤 红细胞 血浆 氧流量 纤维蛋白原"
+    "苯佐卡因 丙胺卡因 亚甲蓝 去氨加压素 奥曲肽 依达赛珠单抗 除颤 红细胞 血浆 氧流量 纤维蛋白原 "
 ).split()
 # words after which a figure no longer belongs to the drug before them
 BREAKS = ["拮抗", "合用", "类似物"]
 # phrases that name a drug without giving its dose
 NOT_A_DOSE = re.compile(r"不?加肾上腺素|含稀利多卡因和肾上腺素|每 1 mg 新斯的明|配新斯的明每 1 mg")
-UNIT = r"(?:m|µ|n)?[gL]/\(kg·(?:min|h)\)|(?:m|µ|n)?[gL]/kg|(?:µg|ng|mg)/mL|U/(?:min|h)|(?:m|µ)?g/(?:min|h)|(?:m|µ|n)?g|mL|U"
+UNIT = (
+    r"(?:m|µ|n)?[gL]/\(kg·(?:min|h)\)|(?:m|µ|n)?[gL]/kg|(?:µg|ng|mg)/mL"
+    r"|U/(?:min|h)|(?:m|µ)?g/(?:min|h)|(?:m|µ|n)?g|mL|U"
+)
 FIGURE = re.compile(rf"(\d+(?:\.\d+)?)(?:～(\d+(?:\.\d+)?))?\s*({UNIT})(?![A-Za-z/])")
 NAMES = sorted([*BOUNDS, *OTHER_NAMES, *BREAKS], key=len, reverse=True)
 NAME = re.compile("|".join(map(re.escape, NAMES)))

@@ -34,8 +34,10 @@ describe('en', () => {
       expect([key, placeholders(text)]).toEqual([key, placeholders(original ?? '')]);
     }
   });
-  test('has no Chinese left in it', () => {
-    for (const [key, text] of translation) expect([key, /\p{Script=Han}/u.test(text)]).toEqual([key, false]);
+  test('has no Chinese left in it, but for the questions to a model that knows nothing else', () => {
+    const isExample = (key: string) => /empty\.example\.\w+\.text$/.test(key);
+    for (const [key, text] of translation)
+      if (!isExample(key)) expect([key, /\p{Script=Han}/u.test(text)]).toEqual([key, false]);
   });
 });
 
