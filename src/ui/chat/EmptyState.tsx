@@ -51,7 +51,8 @@ export function EmptyState({ onAsk }: EmptyStateProps) {
                 }}
               >
                 <b>{t(`empty.example.${id}.title`)}</b>
-                <span>{t(`empty.example.${id}.text`)}</span>
+                {/* Chinese in every language of the page: the models are. */}
+                <span lang="zh-CN">{t(`empty.example.${id}.text`)}</span>
               </button>
             </li>
           ))}
