@@ -4,9 +4,10 @@ Two passes over one model, both in fp32 with AdamW. The language-model pass pack
 and learns every token. The instruction pass takes chats one by one, padded, and learns answers only, their openings
 weighted: once answers are known by heart, a small model's loss is low although it picks the wrong answer, because which
 answer it is shows in its first few tokens alone.
-(`torch.optim.Muon` orthogonalises in bfloat16, which a CPU emulates:
-measured here, it costs more than the forward and backward pass together.) A checkpoint is written every few minutes and
-the run resumes from it; the Hugging Face folder appears only when training is done.
+
+AdamW and not `torch.optim.Muon`: that one orthogonalises in bfloat16, which a CPU emulates; measured here, it costs
+more than the forward and backward pass together. A checkpoint is written every few minutes and the run resumes from
+it; the Hugging Face folder appears only when training is done.
 """
 
 import argparse
