@@ -1,6 +1,7 @@
 // Measures model libraries in a headless Chromium with software WebGPU, for `python -m hypnos_convert bench`.
 //
 //   stdin   {"tokens": 16, "repeat": 3, "packages": [{"name": "...", "folder": "...", "library": "/path/x.wasm"}]}
+//           with "traffic": true, also the bytes that the first reads per decoded token, counted in a browser of its own
 //   stdout  [{"name": "...", "coldLoadSeconds": [...], "decodeTokensPerSecond": [...], "dispatchesPerToken": 42, ...}]
 //
 // Packages take turns, a fresh browser each time, so that slow moments of the machine meet all of them. Needs the
@@ -12,6 +13,7 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { chromium } from 'playwright-core';
 import { CHROMIUM_ARGUMENTS, requireChromium } from '../../tests/chromium.mjs';
+import { countTraffic } from './bench_traffic.mjs';
 
 const WEB_LLM = createRequire(import.meta.url).resolve('@mlc-ai/web-llm');
 const TYPES = { '.js': 'text/javascript', '.wasm': 'application/wasm', '.json': 'application/json' };
@@ -78,27 +80,34 @@ async function measure({ tokens, repeat }) {
   };
 }
 
-const { packages, tokens, repeat } = JSON.parse(await text(process.stdin));
+/** What `task` returns in a page of a fresh browser that has the subject's files. */
+async function inBrowser(subject, task, options) {
+  const server = await serve(subject);
+  const browser = await chromium.launch({ executablePath: requireChromium(), args: CHROMIUM_ARGUMENTS });
+  try {
+    const page = await browser.newPage();
+    page.on('pageerror', (error) => console.error(`${subject.name}: ${error}`));
+    await page.goto(`http://localhost:${server.address().port}/`);
+    return await page.evaluate(task, options);
+  } finally {
+    await browser.close();
+    server.close();
+  }
+}
+
+const { packages, tokens, repeat, traffic } = JSON.parse(await text(process.stdin));
 const results = packages.map(({ name }) => ({ name, coldLoadSeconds: [], decodeTokensPerSecond: [], prefillTokensPerSecond: [] }));
 for (let round = 0; round < repeat; round += 1) {
   for (const [index, subject] of packages.entries()) {
-    const server = await serve(subject);
-    const browser = await chromium.launch({ executablePath: requireChromium(), args: CHROMIUM_ARGUMENTS });
-    try {
-      const page = await browser.newPage();
-      page.on('pageerror', (error) => console.error(`${subject.name}: ${error}`));
-      await page.goto(`http://localhost:${server.address().port}/`);
-      const measured = await page.evaluate(measure, { tokens, repeat: 2 });
-      const result = results[index];
-      result.coldLoadSeconds.push(measured.coldLoadSeconds);
-      result.decodeTokensPerSecond.push(...measured.decodeTokensPerSecond);
-      result.prefillTokensPerSecond.push(...measured.prefillTokensPerSecond);
-      const { shaderModules, dispatchesPerToken, promptTokens } = measured;
-      Object.assign(result, { shaderModules, dispatchesPerToken, promptTokens });
-    } finally {
-      await browser.close();
-      server.close();
-    }
+    const measured = await inBrowser(subject, measure, { tokens, repeat: 2 });
+    const result = results[index];
+    result.coldLoadSeconds.push(measured.coldLoadSeconds);
+    result.decodeTokensPerSecond.push(...measured.decodeTokensPerSecond);
+    result.prefillTokensPerSecond.push(...measured.prefillTokensPerSecond);
+    const { shaderModules, dispatchesPerToken, promptTokens } = measured;
+    Object.assign(result, { shaderModules, dispatchesPerToken, promptTokens });
   }
 }
+// Of the first only: another compiler's kernels name their arguments otherwise.
+if (traffic) results[0].traffic = await inBrowser(packages[0], countTraffic, { tokens: 6 });
 console.log(JSON.stringify(results));

@@ -49,6 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=("WASM", "DIR"),
         help="also measure this library over the weights and configuration in DIR",
     )
+    parser.add_argument(
+        "--traffic",
+        action="store_true",
+        help="also count the bytes that its kernels read per decoded token, against the least possible",
+    )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
 
@@ -64,7 +69,7 @@ def run(args: argparse.Namespace) -> None:
             subjects.append({"name": Path(wasm).name, "library": str(Path(wasm).resolve()), "folder": folder})
         for entry in subjects:
             entry["folder"] = str(Path(entry["folder"]).resolve())
-        results = measure(subjects, args.tokens, args.repeat)
+        results = measure(subjects, args.tokens, args.repeat, args.traffic)
     print(json.dumps(results, indent=1) if args.json else report(results))
 
 
@@ -83,18 +88,15 @@ def subject(package: Path, target: str) -> dict[str, str]:
     raise InputError(f"{package} has no library for {target!r}")
 
 
-def measure(subjects: list[dict[str, str]], tokens: int, repeat: int) -> list[dict[str, Any]]:
+def measure(subjects: list[dict[str, str]], tokens: int, repeat: int, traffic: bool = False) -> list[dict[str, Any]]:
     """Run bench.mjs; best figures of all rounds, sizes added.
 
     Raises:
-        InputError: the browser run failed; the message ends with its output.
+        InputError: as ``run_browser``.
     """
-    request = json.dumps({"packages": subjects, "tokens": tokens, "repeat": repeat})
-    done = subprocess.run(["node", str(SCRIPT)], input=request, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise InputError(f"the browser run failed:\n{(done.stdout + done.stderr)[-3000:]}")
+    request = {"packages": subjects, "tokens": tokens, "repeat": repeat, "traffic": traffic}
     results = []
-    for entry, measured in zip(subjects, json.loads(done.stdout), strict=True):
+    for entry, measured in zip(subjects, run_browser(request), strict=True):
         content = Path(entry["library"]).read_bytes()
         results.append(
             {
@@ -108,8 +110,57 @@ def measure(subjects: list[dict[str, str]], tokens: int, repeat: int) -> list[di
                 "decode_tokens_per_s": max(measured["decodeTokensPerSecond"]),
                 "prefill_tokens_per_s": max(measured["prefillTokensPerSecond"]),
             }
+            | (traffic_figures(Path(entry["folder"]), measured["traffic"]) if "traffic" in measured else {})
         )
     return results
+
+
+def count_traffic(package: Path, target: str) -> dict[str, Any]:
+    """What the kernels of one library read per decoded token; see ``traffic_figures``.
+
+    Raises:
+        InputError: as ``subject`` and ``run_browser``.
+    """
+    entry = {**subject(package, target), "folder": str(package.resolve())}
+    (counted,) = run_browser({"packages": [entry], "repeat": 0, "traffic": True})
+    return traffic_figures(package, counted["traffic"])
+
+
+def run_browser(request: dict[str, Any]) -> list[dict[str, Any]]:
+    """bench.mjs' answer to a request; its first lines describe both.
+
+    Raises:
+        InputError: the browser run failed; the message ends with its output.
+    """
+    done = subprocess.run(["node", str(SCRIPT)], input=json.dumps(request), capture_output=True, text=True)
+    if done.returncode != 0:
+        raise InputError(f"the browser run failed:\n{(done.stdout + done.stderr)[-3000:]}")
+    return json.loads(done.stdout)
+
+
+def traffic_figures(package: Path, counted: dict[str, float]) -> dict[str, Any]:
+    """Bytes read per decoded token beside the least possible: every matrix once, every cached key and value once.
+
+    Of an embedding table that is not also the output layer, one row is read; the minimum leaves it out.
+    """
+    config = json.loads((package / "mlc-chat-config.json").read_text())["model_config"]
+    cache = json.loads((package / "tensor-cache.json").read_text())
+    tensors = [tensor for shard in cache["records"] for tensor in shard["records"]]
+    tied = not any(tensor["name"].startswith("lm_head") for tensor in tensors)
+    read = [t for t in tensors if tied or "embed_tokens" not in t["name"]]
+    matrices = sum(tensor["nbytes"] for tensor in read if len(tensor["shape"]) == 2)
+    # Bytes of an element of the cache, which holds the type that the library computes in.
+    element = 2 if any(tensor["dtype"] == "float16" for tensor in tensors) else 4
+    per_position = 2 * config["num_hidden_layers"] * config["num_key_value_heads"] * config["head_dim"] * element
+    pages = per_position * counted["meanContextTokens"]
+    return {
+        "matrix_bytes_per_token": round(counted["matrices"]),
+        "matrix_bytes_minimum": matrices,
+        "kv_bytes_per_token": round(counted["pages"]),
+        "kv_bytes_minimum": round(pages),
+        "read_over_minimum": (counted["matrices"] + counted["pages"]) / (matrices + pages),
+        "vector_bytes_per_token": round(counted["vectors"]),
+    }
 
 
 def report(results: list[dict[str, Any]]) -> str:
