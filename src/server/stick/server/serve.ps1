@@ -1,0 +1,92 @@
+# Serves the page on this computer only, with its security headers. Windows PowerShell 5.1 or newer, nothing else.
+#
+#     powershell -NoProfile -ExecutionPolicy Bypass -File serve.ps1 [-Port N] [-NoBrowser]
+#
+# headers.txt ("Name: value") and types.txt ("extension type") lie beside this file, the page in ..\page.
+# One thread: answers are copied asynchronously, so that a slow reader holds nobody up.
+param([int]$Port = 7317, [switch]$NoBrowser)
+$ErrorActionPreference = 'Stop'
+
+$here = Split-Path -Parent $MyInvocation.MyCommand.Path
+$page = [IO.Path]::GetFullPath([IO.Path]::Combine($here, '..', 'page'))
+$headers = @(Get-Content -Encoding UTF8 ([IO.Path]::Combine($here, 'headers.txt')) | Where-Object { $_ })
+$types = @{}
+Get-Content -Encoding UTF8 ([IO.Path]::Combine($here, 'types.txt')) | Where-Object { $_ } | ForEach-Object {
+    $extension, $type = $_ -split ' ', 2
+    $types[$extension] = $type
+}
+
+$address = "http://localhost:$Port/"
+$listener = New-Object Net.HttpListener
+# This prefix answers to the name localhost alone, and needs no administrator.
+$listener.Prefixes.Add($address)
+try { $listener.Start() } catch {
+    Write-Host "Port $Port cannot be used ($($_.Exception.Message)). If Hypnos already runs, open $address"
+    exit 1
+}
+Write-Host "Hypnos: $address"
+Write-Host '关闭此窗口即停止服务。Closing this window stops it.'
+if (-not $NoBrowser) { Start-Process $address }
+
+function Send-Refusal($response, [int]$status, [string]$message) {
+    $bytes = [Text.Encoding]::UTF8.GetBytes("$message`n")
+    $response.StatusCode = $status
+    $response.ContentType = 'text/plain; charset=utf-8'
+    $response.ContentLength64 = $bytes.Length
+    $response.Close($bytes, $false)
+}
+
+# Answers one request; returns the copy that goes on, or nothing.
+function Start-Answer($context) {
+    $request, $response = $context.Request, $context.Response
+    foreach ($line in $headers) {
+        $name, $value = $line -split ': ', 2
+        $response.Headers.Add($name, $value)
+    }
+    if ($request.HttpMethod -notin 'GET', 'HEAD') { Send-Refusal $response 405 'Not allowed.'; return }
+    $path = [Uri]::UnescapeDataString($request.Url.AbsolutePath)
+    if ($path -eq '/') { $path = '/index.html' }
+    try { $file = [IO.Path]::GetFullPath([IO.Path]::Combine($page, $path.TrimStart('/', '\'))) } catch { $file = '' }
+    $inside = $file.StartsWith($page + [IO.Path]::DirectorySeparatorChar, [StringComparison]::Ordinal)
+    if (-not $inside -or -not [IO.File]::Exists($file)) { Send-Refusal $response 404 'Not found.'; return }
+    $type = $types[[IO.Path]::GetExtension($file).TrimStart('.')]
+    $response.ContentType = if ($type) { $type } else { 'application/octet-stream' }
+    # Files under assets/ are named by their content.
+    $cache = if ($path.StartsWith('/assets/')) { 'public, max-age=31536000, immutable' } else { 'no-cache' }
+    $response.Headers.Add('Cache-Control', $cache)
+    $content = [IO.File]::OpenRead($file)
+    $response.ContentLength64 = $content.Length
+    if ($request.HttpMethod -eq 'HEAD') { $content.Dispose(); $response.Close(); return }
+    return @{
+        Task = $content.CopyToAsync($response.OutputStream, 1048576)
+        Content = $content
+        Response = $response
+    }
+}
+
+$copies = New-Object Collections.ArrayList
+$accepting = $listener.GetContextAsync()
+try {
+    while ($true) {
+        # Short waits let Ctrl+C through and finished copies be closed.
+        $wait = if ($copies.Count) { 10 } else { 250 }
+        if ($accepting.Wait($wait)) {
+            $context = $accepting.Result
+            $accepting = $listener.GetContextAsync()
+            try {
+                $copy = Start-Answer $context
+                if ($copy) { [void]$copies.Add($copy) }
+            } catch {
+                try { $context.Response.Abort() } catch { }
+            }
+        }
+        foreach ($copy in @($copies | Where-Object { $_.Task.IsCompleted })) {
+            $copies.Remove($copy)
+            $copy.Content.Dispose()
+            # A browser that closed its connection leaves a copy that failed.
+            try { $copy.Response.Close() } catch { $copy.Response.Abort() }
+        }
+    }
+} finally {
+    $listener.Close()
+}
