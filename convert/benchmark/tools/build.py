@@ -48,6 +48,7 @@ from pathlib import Path
 BENCHMARK = Path(__file__).resolve().parent.parent
 NAME, VERSION = "hypnos-anaesthesia-zh", "1.0.0"
 PROVENANCE = "llm-written, not clinically reviewed"
+LICENCE = "Apache-2.0"
 SETS = ("aneqa", "anecq", "anerc")
 DIFFICULTIES = {"b": "basic", "i": "intermediate", "a": "advanced"}
 CATEGORIES = (
@@ -216,28 +217,21 @@ def read_set(name: str) -> list[dict]:
 
 def build() -> dict[str, str]:
     """The text of every file the benchmark consists of, by file name."""
-    files, described = {}, {}
+    files, described = {}, []
     for name in SETS:
         items = read_set(name)
         text = "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items)
-        files[f"{name}.jsonl"] = text
-        described[f"{name}.jsonl"] = {
-            "set": name,
-            "items": len(items),
-            "sha256": hashlib.sha256(text.encode()).hexdigest(),
-        }
-    described["anecq.jsonl"]["types"] = {
-        kind: files["anecq.jsonl"].count(f'"type": "{kind}"') for kind in ("single", "multiple")
-    }
-    described["anerc.jsonl"]["passages"] = len(set(re.findall(r'"passage_id": "([^"]+)"', files["anerc.jsonl"])))
+        path, digest = f"{name}.jsonl", hashlib.sha256(text.encode()).hexdigest()
+        files[path] = text
+        described.append({"path": path, "kind": name, "items": len(items), "sha256": digest})
     benchmark = {
         "format": "hypnos-benchmark/1",
         "name": NAME,
         "version": VERSION,
         "language": "zh-CN",
-        "reviewed": False,
+        "licence": LICENCE,
         "provenance": PROVENANCE,
-        "categories": list(CATEGORIES),
+        "reviewed": False,
         "files": described,
     }
     files["benchmark.json"] = json.dumps(benchmark, ensure_ascii=False, indent=2) + "\n"
@@ -265,8 +259,8 @@ def main() -> int:
         return 1
     for name in stale:
         (BENCHMARK / name).write_text(files[name], encoding="utf-8")
-    for name, description in json.loads(files["benchmark.json"])["files"].items():
-        print(f"{description['items']:5d}  {name}")
+    for description in json.loads(files["benchmark.json"])["files"]:
+        print(f"{description['items']:5d}  {description['path']}")
     return 0
 
 

@@ -34,6 +34,12 @@ def bare(text: str) -> str:
     return re.sub(r"[\W_]+", "", folded(text))
 
 
+def stands_in(pattern: str, text: str) -> bool:
+    """Whether an accepted wording stands in a folded text; `*` is up to 12 characters of one sentence."""
+    parts = [re.escape(folded(part)) for part in pattern.split("*")]
+    return re.search("[^。;!?]{0,12}".join(parts), text) is not None
+
+
 def ngrams(text: str, n: int) -> set[str]:
     return {text[i : i + n] for i in range(len(text) - n + 1)}
 
@@ -96,18 +102,18 @@ def overlaps(items: list[dict], folders: Iterable[Path]) -> Iterator[str]:
 def open_question_complaints(item: dict) -> Iterator[str]:
     reference, question = folded(item["reference"]), folded(item["question"])
     for point in item["key_points"]:
-        if not any(folded(p) in reference for p in point["patterns"]):
+        if not any(stands_in(p, reference) for p in point["patterns"]):
             yield f"{item['id']}: no wording of key point {point['text']!r} stands in the reference"
         for pattern in point["patterns"]:
-            if folded(pattern) in question:
+            if stands_in(pattern, question):
                 yield f"{item['id']}: the question itself says {pattern!r}"
             if len(folded(pattern)) < 2:
                 yield f"{item['id']}: wording {pattern!r} is too short to mean anything"
     for statement in item["forbidden"]:
         for pattern in statement["patterns"]:
-            if folded(pattern) in reference:
+            if stands_in(pattern, reference):
                 yield f"{item['id']}: the reference says the forbidden {pattern!r}"
-            if folded(pattern) in question:
+            if stands_in(pattern, question):
                 yield f"{item['id']}: the question says the forbidden {pattern!r}"
 
 
