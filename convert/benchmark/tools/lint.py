@@ -31,7 +31,7 @@ def folded(text: str) -> str:
 
 def bare(text: str) -> str:
     """How texts are compared with each other: folded, letters and digits only."""
-    return re.sub(r"[\W_]+", "", folded(text))
+    return "".join(c for c in unicodedata.normalize("NFKC", text).lower() if c.isalnum())
 
 
 def stands_in(pattern: str, text: str) -> bool:
