@@ -25,7 +25,7 @@ anecq, a choice question; one marked option makes it single, several make it mul
     a wrong option
     =explanation
 
-The letters follow from the id: of every five single questions each letter is right once.
+The order of the options follows from the id; of every five single questions each letter is right once.
 
 anerc, a passage with questions; an answer stands in the passage, word for word, exactly once:
 
@@ -152,24 +152,26 @@ def choice_question(block: Block, category: str) -> Iterator[dict]:
         raise block.fail(f"{len(options)} options, then {explanation!r}: wants 4 or 5, then =explanation")
     right = [option[1:] for option in options if option.startswith("*")]
     wrong = [option for option in options if not option.startswith("*")]
-    number = int(head["id"][-4:])
-    shuffle = random.Random(head["id"])
-    if len(right) == 1:
-        order = wrong
-        shuffle.shuffle(order)
-        places = list(range(5))
-        random.Random(f"letters {number // 5}").shuffle(places)
-        order.insert(places[number % 5] % len(options), right[0])
-    else:
-        order = right + wrong
-        shuffle.shuffle(order)
+    order = right + wrong
+    random.Random(head["id"]).shuffle(order)
+    letters = {option: letter for letter, option in zip("ABCDE", order, strict=False)}
     yield {
         "id": head["id"], "category": category, "difficulty": head["difficulty"],
         "type": "single" if len(right) == 1 else "multiple", "question": question,
-        "options": dict(zip("ABCDE", order, strict=False)),
-        "answer": [letter for letter, option in zip("ABCDE", order, strict=False) if option in right],
+        "options": {letter: option for option, letter in letters.items()},
+        "answer": sorted(letters[option] for option in right),
         "explanation": explanation[1:].strip(),
     }  # fmt: skip
+
+
+def balance_letters(items: list[dict]) -> None:
+    """Move the right options of single questions so that of every five in a row each letter is right once."""
+    for number, item in enumerate(item for item in items if item["type"] == "single"):
+        places = random.Random(f"letters {number // 5}").sample("ABCDE", 5)
+        (now,), wanted = item["answer"], places[number % 5]
+        if wanted in item["options"]:
+            item["options"][now], item["options"][wanted] = item["options"][wanted], item["options"][now]
+            item["answer"] = [wanted]
 
 
 def reading_questions(block: Block, category: str) -> Iterator[dict]:
@@ -212,7 +214,10 @@ def read_set(name: str) -> list[dict]:
                 if item["id"] in items:
                     raise block.fail(f"id {item['id']} is given twice")
                 items[item["id"]] = {**item, "provenance": PROVENANCE, "version": VERSION}
-    return [items[key] for key in sorted(items)]
+    ordered = [items[key] for key in sorted(items)]
+    if name == "anecq":
+        balance_letters(ordered)
+    return ordered
 
 
 def build() -> dict[str, str]:

@@ -118,7 +118,7 @@ def open_question_complaints(item: dict) -> Iterator[str]:
 
 
 def choice_question_complaints(item: dict) -> Iterator[str]:
-    options = [bare(option) for option in item["options"].values()]
+    options = [folded(option) for option in item["options"].values()]
     if len(set(options)) < len(options):
         yield f"{item['id']}: two options are the same"
     if (item["type"] == "single") != (len(item["answer"]) == 1):
