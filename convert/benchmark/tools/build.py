@@ -27,7 +27,7 @@ anecq, a choice question; one marked option makes it single, several make it mul
 
 The order of the options follows from the id; of every five single questions each letter is right once.
 
-anerc, a passage with questions; an answer stands in the passage, word for word, exactly once:
+anerc, a passage with questions; an answer stands in the passage, word for word (`text@2` is its second place):
 
     @anerc-p001 title
     passage
@@ -181,10 +181,12 @@ def reading_questions(block: Block, category: str) -> Iterator[dict]:
         if not head:
             raise block.fail(f"not a question: {asked}")
         answers = []
-        for text in answered.split("|"):
-            if passage.count(text) != 1:
-                raise block.fail(f"answer {text!r} stands {passage.count(text)} times in the passage")
-            answers.append({"text": text, "start": passage.index(text)})
+        for span in answered.split("|"):
+            text, _, occurrence = span.partition("@")
+            starts = [match.start() for match in re.finditer(re.escape(text), passage)]
+            if not starts or (len(starts) > 1 and not occurrence):
+                raise block.fail(f"answer {text!r} stands {len(starts)} times in the passage: say which, as in {text}@2")
+            answers.append({"text": text, "start": starts[int(occurrence or 1) - 1]})
         yield {
             "id": head[1], "category": category, "difficulty": head[2], "passage_id": passage_id,
             "passage": passage, "question": head[3], "answers": answers,
