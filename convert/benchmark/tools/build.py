@@ -185,7 +185,7 @@ def reading_questions(block: Block, category: str) -> Iterator[dict]:
             text, _, occurrence = span.partition("@")
             starts = [match.start() for match in re.finditer(re.escape(text), passage)]
             if not starts or (len(starts) > 1 and not occurrence):
-                raise block.fail(f"answer {text!r} stands {len(starts)} times in the passage: say which, as in {text}@2")
+                raise block.fail(f"answer {text!r} stands {len(starts)} times in the passage; say which: {text}@2")
             answers.append({"text": text, "start": starts[int(occurrence or 1) - 1]})
         yield {
             "id": head[1], "category": category, "difficulty": head[2], "passage_id": passage_id,
