@@ -112,6 +112,10 @@ def test_neither_letter_nor_length_gives_the_answer_away() -> None:
     single = statistics["letters"]["single"]
     assert set(single) == set("ABCDE")
     assert max(single.values()) - min(single.values()) <= 2
+    # Of multiple questions the number of right options must not be predictable either.
+    counts = Counter(len(item["answer"]) for item in ITEMS["anecq"] if item["type"] == "multiple")
+    assert set(counts) == {2, 3, 4}
+    assert max(counts.values()) <= 0.6 * counts.total()
     multiple = statistics["letters"]["multiple"]
     assert max(multiple.values()) <= 1.4 * min(multiple.values())
     # A model that always takes the longest, or the shortest, option must stay near chance (0.20).
