@@ -73,6 +73,17 @@ def test_sizes() -> None:
     assert len({item["passage_id"] for item in ITEMS["anerc"]}) >= 30
 
 
+def test_the_datasheet_gives_the_counts_of_the_files() -> None:
+    datasheet = (BENCHMARK / "DATASHEET.md").read_text(encoding="utf-8")
+    for name in SETS:
+        assert f"| `{name}.jsonl` | {len(ITEMS[name])} |" in datasheet
+    types = Counter(item["type"] for item in ITEMS["anecq"])
+    assert f"{types['single']} with one right answer, {types['multiple']} with two to four" in datasheet
+    difficulties = Counter(item["difficulty"] for item in EVERYTHING)
+    for difficulty in ("basic", "intermediate", "advanced"):
+        assert f"{difficulties[difficulty]} {difficulty}" in datasheet
+
+
 @pytest.mark.parametrize("name", SETS)
 def test_every_category_and_difficulty_is_asked(name: str) -> None:
     assert {item["category"] for item in ITEMS[name]} == set(build.CATEGORIES)
