@@ -56,7 +56,7 @@ CATEGORIES = (
     "muscle_relaxants", "local_anaesthetics", "neuraxial", "nerve_blocks", "monitoring", "fluids_transfusion",
     "haemodynamics", "cardiac", "thoracic", "neuro", "obstetric", "paediatric", "geriatric", "bariatric",
     "day_surgery", "pain", "icu", "crises", "complications", "safety_ethics",
-)
+)  # fmt: skip
 
 
 class SourceError(ValueError):
