@@ -11,7 +11,7 @@ _SPACE = re.compile(r"\s+")
 _SENTENCE_END = re.compile(r"[。！？!?；;\n\r]+")
 _RANGE = re.compile(r"(?<=[0-9])\s*(?:~|～|—+|–|―|−|-|至|到)\s*(?=[0-9])")
 _KEPT = frozenset("%/<>≤≥=+-±°")
-_WORDS = re.compile(r"[a-z0-9]+(?:\.[0-9]+)?|[^\s]")
+_WORDS = re.compile(r"[a-z0-9]+(?:\.[0-9]+)?|[^\s.]")
 
 
 def answer_text(text: str) -> str:
@@ -45,6 +45,11 @@ def jieba_words(text: str) -> list[str]:
 def mixed_tokens(text: str) -> list[str]:
     """Folded text as single Chinese characters and whole Latin words or numbers, without punctuation."""
     return _WORDS.findall("".join(c if c.isalnum() or c == "." else " " for c in _nfkc(text)))
+
+
+def letters_and_digits(text: str) -> str:
+    """Folded text without white space and punctuation, in which copies are looked for."""
+    return "".join(c for c in _nfkc(text) if c.isalnum())
 
 
 @lru_cache(maxsize=1 << 15)
