@@ -57,16 +57,17 @@ def write(folder: Path, **files: list) -> Path:
 
 def publish(folder: Path) -> Path:
     """Write a benchmark.json over the files of a folder."""
-    files = {
-        path.name: {
-            "set": path.stem,
+    files = [
+        {
+            "path": path.name,
+            "kind": path.stem,
             "items": len(path.read_text().splitlines()),
             "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         }
-        for path in folder.glob("*.jsonl")
-    }
+        for path in sorted(folder.glob("*.jsonl"))
+    ]
     about = {"format": "hypnos-benchmark/1", "name": "测试", "version": "1.0.0", "language": "zh-CN"}
-    about |= {"provenance": "test", "reviewed": False, "files": files}
+    about |= {"licence": "none", "provenance": "test", "reviewed": False, "files": files}
     (folder / "benchmark.json").write_text(json.dumps(about, ensure_ascii=False))
     return folder
 

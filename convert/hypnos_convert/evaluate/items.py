@@ -223,10 +223,10 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     error = best_match(_validator("benchmark").iter_errors(about))
     if error is not None:
         raise InputError(f"{path}: {'/'.join(map(str, error.absolute_path)) or 'the document'}: {error.message}")
-    for name, entry in about["files"].items():
-        file = folder / name
+    for entry in about["files"]:
+        file = folder / entry["path"]
         if not file.is_file():
-            raise InputError(f"{path}: {name} is missing")
+            raise InputError(f"{path}: {entry['path']} is missing")
         if hashlib.sha256(file.read_bytes()).hexdigest() != entry["sha256"]:
             raise InputError(
                 f"{file} was changed after {path.name} was written: scores on it could not be compared. "
