@@ -30,7 +30,7 @@ _LEADING = re.compile(rf"^[\s\"'“(\[【*#]*(?:选项)?{_GROUP}(?=$|[\s\"'”)\
 _ALONE = re.compile(r"(?<![A-Za-z0-9])([A-H])(?![A-Za-z0-9型级类超型波点])")
 _REFUSAL = re.compile(
     r"抱歉|对不起|无法(?:回答|确定|判断|提供|作答)|不能(?:回答|提供|给出)|不便回答|不(?:知道|清楚|确定)"
-    r"|请咨询|CANNOT|CAN'T|UNABLE|SORRY|AS AN AI"
+    r"|超出(?:了)?我的(?:能力|范围|知识)|请咨询|CANNOT|CAN'T|UNABLE|SORRY|AS AN AI"
 )
 Status = Literal["answered", "refused", "none", "several"]
 
