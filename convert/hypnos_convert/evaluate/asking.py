@@ -10,6 +10,7 @@ from ..errors import ConvertError
 from .cache import AnswerCache
 from .items import Item
 from .metrics import Answer
+from .result import Result
 from .targets import Request, Target
 
 Tick = Callable[[int], None]
@@ -35,7 +36,7 @@ async def _ask_all(
     target: Target, items: Sequence[Item], cache: Path, max_tokens: int | None, tick: Tick
 ) -> list[Answer]:
     requests = [Request.of(item, max_tokens) for item in items]
-    with AnswerCache(cache, target) as answers:
+    with AnswerCache(cache, target.name, target.identity) as answers:
         pending = [request for request in requests if answers.find(request) is None]
         tick(len(requests) - len(pending))
         # A model is loaded only if there is something to ask it.
@@ -55,3 +56,19 @@ async def _ask_all(
                 except* ConvertError as errors:
                     raise errors.exceptions[0] from None
         return [answers.find(request) for request in requests]
+
+
+def texts(result: Result, items: Sequence[Item], cache: Path) -> dict[str, str]:
+    """The answers of a result to some items, by id. Those to private items are only in the cache."""
+    private = [item for item in items if item.private]
+    found = {item.id: result.answers[item.id]["text"] for item in items if item.id in result.answers}
+    if private:
+        target = result.about["target"]
+        # The limit is part of a request's key.
+        limits = result.about["parameters"]["max_tokens"]
+        with AnswerCache(cache, target["name"], target["identity"]) as answers:
+            for item in private:
+                answer = answers.find(Request.of(item, limits[item.kind]))
+                if answer is not None:
+                    found[item.id] = answer.text
+    return found

@@ -10,24 +10,25 @@ import json
 import re
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from ..journal import Journal
 from .metrics import Answer
-from .targets import Request, Target
+from .targets import Request
 
 
 class AnswerCache:
-    """Context manager around a target's file.
+    """Context manager around the file of a target, by its name and identity.
 
     Raises:
         OutputError: another run holds it, or the disk is full.
     """
 
-    def __init__(self, folder: Path, target: Target) -> None:
-        identity = json.dumps(target.identity, ensure_ascii=False, sort_keys=True)
-        slug = re.sub(r"[^A-Za-z0-9._-]+", "-", target.name).strip("-.")[:48] or target.kind
-        self._identity = target.identity
-        self._journal = Journal(folder / f"{slug}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}.answers.jsonl")
+    def __init__(self, folder: Path, name: str, identity: Any) -> None:
+        digest = hashlib.sha256(json.dumps(identity, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+        slug = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:48] or "target"
+        self._identity = identity
+        self._journal = Journal(folder / f"{slug}-{digest[:12]}.answers.jsonl")
         self._answers: dict[str, Answer] = {}
 
     def __enter__(self) -> AnswerCache:
