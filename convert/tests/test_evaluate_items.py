@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
 import pytest
+from benchmark_samples import publish, write
 
 from hypnos_convert.errors import InputError
 from hypnos_convert.evaluate import contamination
@@ -43,33 +43,6 @@ def reading(id: str = "rc-1", **changes) -> dict:
         "answers": [{"text": "丹曲林", "start": 15}],
         **changes,
     }
-
-
-def write(folder: Path, **files: list) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for kind, lines in files.items():
-        text = "".join(
-            (line if isinstance(line, str) else json.dumps(line, ensure_ascii=False)) + "\n" for line in lines
-        )
-        (folder / f"{kind}.jsonl").write_text(text, encoding="utf-8")
-    return folder
-
-
-def publish(folder: Path) -> Path:
-    """Write a benchmark.json over the files of a folder."""
-    files = [
-        {
-            "path": path.name,
-            "kind": path.stem,
-            "items": len(path.read_text().splitlines()),
-            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        }
-        for path in sorted(folder.glob("*.jsonl"))
-    ]
-    about = {"format": "hypnos-benchmark/1", "name": "测试", "version": "1.0.0", "language": "zh-CN"}
-    about |= {"licence": "none", "provenance": "test", "reviewed": False, "files": files}
-    (folder / "benchmark.json").write_text(json.dumps(about, ensure_ascii=False))
-    return folder
 
 
 @pytest.mark.parametrize(

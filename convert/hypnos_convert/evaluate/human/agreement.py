@@ -1,8 +1,8 @@
 """What ratings say, and how far they can be believed.
 
-Win rates with Wilson intervals over the items' majorities; Krippendorff's alpha (Krippendorff 2004; the ``krippendorff``
-package), nominal for preferences and interval for marks; each rater's leniency against the others on the same answers,
-and how often a rater preferred the answer in first place.
+Win rates with Wilson intervals over the items' majorities; Krippendorff's alpha (Krippendorff 2004; package
+``krippendorff``), nominal for preferences and interval for marks; each rater's leniency against the others on the same
+answers, and how often a rater preferred the answer in first place.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def alphas(ratings: Sequence[Rating], targets: Sequence[str]) -> dict[str, float
 
 
 def alpha(units: Mapping[Any, Mapping[str, float]], level: str) -> float | None:
-    """Alpha of values by unit and rater; None without a unit that two raters rated, or where all values are the same."""
+    """Alpha of values by unit and rater; None where no unit has two raters or all values are the same."""
     raters = sorted({rater for values in units.values() for rater in values})
     table = np.array([[values.get(rater, np.nan) for values in units.values()] for rater in raters], dtype=float)
     if table.size == 0 or not (np.sum(~np.isnan(table), axis=0) >= 2).any():

@@ -1,4 +1,4 @@
-"""Ratings read back: JSON from the form, XLSX or CSV. Whatever is wrong is named by file, line and field; the rest counts."""
+"""Ratings read back: JSON from the form, XLSX or CSV. What is wrong is named by file, line, field; the rest counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file of answers made elsewhere: lines of ``{"id": ..., "text": ...}``, ``finish_reason`` and ``letters`` if known."""
+"""A file of answers made elsewhere: ``{"id": ..., "text": ...}``, with ``finish_reason`` and ``letters`` if known."""
 
 from __future__ import annotations
 
