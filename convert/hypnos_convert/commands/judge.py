@@ -12,11 +12,11 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ..checkpoint import read_json_object
 from ..endpoint import EndpointSettings, Ledger
 from ..errors import InputError
 from ..evaluate import judge as judging
 from ..evaluate.asking import texts
+from ..evaluate.human.ratings import load_summary
 from ..evaluate.items import select
 from ..evaluate.result import read_result
 from ..evaluate.settings import read_judges
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> None:
     common = [item for item in items if all(item.id in texts for texts in answers.values())]
     if not common:
         raise InputError(f"no open answer of {', '.join(names)} is to an item of {args.items}")
-    human = read_json_object(args.human)["majority"] if args.human else None
+    human = load_summary(args.human)["majority"] if args.human else None
     progress = Progress(quiet=args.quiet)
     total = len(judges) * len(common) * (len(names) + 2 * (len(names) - 1))
     with Ledger(args.ledger) as ledger, tqdm(total=total, disable=True if args.quiet else None, leave=False) as bar:

@@ -175,7 +175,7 @@ def _number(value: Any) -> float | None:
     return number if math.isfinite(number) and 0 <= number <= 10 else None
 
 
-def load_ratings_json(path: Path) -> dict[str, Any]:
+def load_summary(path: Path) -> dict[str, Any]:
     """What ``human import`` wrote.
 
     Raises:
