@@ -25,6 +25,7 @@ COMMANDS = {
     "compare": ("hypnos_convert.commands.compare", "test whether two results differ"),
     "judge": ("hypnos_convert.commands.judge", "let language models judge the open answers"),
     "human": ("hypnos_convert.commands.human", "forms for human raters, and what they say"),
+    "contamination": ("hypnos_convert.commands.contamination", "check that training has not seen benchmark items"),
     "report": ("hypnos_convert.commands.report", "one page with all scores"),
     "bench": ("hypnos_convert.bench", "measure size and speed of compiled libraries"),
 }

@@ -39,6 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     imported.add_argument("--key", type=Path, required=True, metavar="FILE", help="key.json of the export")
     imported.add_argument("--out", type=Path, required=True, metavar="FILE", help="summary, JSON")
     add_quiet_argument(imported)
+    for action in (export, imported):
+        action.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -382,7 +382,8 @@ def _examples(sources: Sources, run: Result) -> str:
             f"<b>{recall[id]:.0f}%</b></summary><h4>{both('回答（AI 生成）', 'Answer (AI-generated)')}</h4>"
             f'<blockquote lang="zh">{html.escape(answer["text"]) or "—"}</blockquote>'
             f'<h4>{both("要点", "Key points")}</h4><ul class="points">{points}{wrong}</ul>'
-            f'<h4>{both("参考答案", "Reference")}</h4><blockquote lang="zh">{html.escape(item["reference"])}</blockquote>'
+            f"<h4>{both('参考答案', 'Reference')}</h4>"
+            f'<blockquote lang="zh">{html.escape(item["reference"])}</blockquote>'
             "</details>"
         )
     heading = both("示例：最差与最好", "Examples: the worst and the best")
