@@ -21,6 +21,12 @@ COMMANDS = {
     "compile": ("hypnos_convert.commands.compile", "compile one model library alone"),
     "verify": ("hypnos_convert.commands.verify", "check every file of a package against its manifest"),
     "index": ("hypnos_convert.commands.index", "list the packages of a folder for the page that serves it"),
+    "evaluate": ("hypnos_convert.commands.evaluate", "score a model on the benchmark, or on items of your own"),
+    "compare": ("hypnos_convert.commands.compare", "test whether two results differ"),
+    "judge": ("hypnos_convert.commands.judge", "let language models judge the open answers"),
+    "human": ("hypnos_convert.commands.human", "forms for human raters, and what they say"),
+    "contamination": ("hypnos_convert.commands.contamination", "check that training has not seen benchmark items"),
+    "report": ("hypnos_convert.commands.report", "one page with all scores"),
     "bench": ("hypnos_convert.bench", "measure size and speed of compiled libraries"),
 }
 """Name, module and summary. A module has ``add_arguments(parser)`` and ``run(args)``; it is imported only when its
