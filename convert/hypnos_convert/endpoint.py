@@ -1,0 +1,401 @@
+"""One client for every OpenAI-compatible endpoint: generators, raters, judges and models under test.
+
+The data's way: a request (messages and parameters) gets a key, the SHA-256 of its canonical JSON. If the ledger has a
+reply under that key, that reply is the answer and nothing is sent. Otherwise the request waits for a free slot and for
+the rate limit, is sent, is retried on faults that pass (429, 5xx, time-outs, broken connections, bodies that are no
+chat completion), and its reply is in the ledger, on the disk, before the caller sees it. A run that was killed thus
+pays again only for requests that were under way at that moment, at most ``concurrency`` of them.
+
+A reply that arrived but does not say what was asked for (``Client.ask``) has been paid: it stays in the ledger, and
+the question is asked again with a word on what was wrong, which makes it another request with another key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import openai
+from pydantic import BaseModel, ConfigDict, Field
+
+from .errors import ConvertError
+from .journal import Journal
+
+Message = Mapping[str, str]
+"""``role`` (system, user or assistant) and ``content``."""
+
+Parsed = TypeVar("Parsed")
+
+
+class EndpointError(ConvertError):
+    """An endpoint cannot be used: unreachable, wrong key, unknown model, or no proper reply after all retries."""
+
+    exit_code = 6
+
+
+class MalformedReply(EndpointError):
+    """The model answered, but after all attempts not in the form that was asked for."""
+
+
+class BudgetError(EndpointError):
+    """The budget is spent."""
+
+
+class EndpointSettings(BaseModel):
+    """How one endpoint is reached, how hard it may be driven and what it costs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[A-Za-z0-9._-]+$", description="short name, kept in records as their writer or rater")
+    base_url: str = Field(pattern=r"^https?://", description="up to and including /v1")
+    model: str = Field(min_length=1)
+    api_key_env: str | None = Field(None, description="environment variable that holds the key; none for local servers")
+    parameters: dict[str, Any] = Field(default_factory=dict, description="sent with every request, e.g. temperature")
+    concurrency: int = Field(4, ge=1, le=1024)
+    requests_per_minute: float | None = Field(None, gt=0)
+    tokens_per_minute: float | None = Field(None, gt=0)
+    timeout_seconds: float = Field(120, gt=0)
+    attempts: int = Field(6, ge=1, description="times a request is sent before the run stops")
+    backoff_seconds: float = Field(1.0, ge=0, description="wait before the second attempt; doubles each time")
+    price_per_million_prompt_tokens: float = Field(0.0, ge=0)
+    price_per_million_completion_tokens: float = Field(0.0, ge=0)
+    budget: float | None = Field(None, gt=0, description="most that the ledger may have cost, in the price's currency")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What an endpoint answered.
+
+    ``cost`` is in the currency of the settings' prices; ``attempts`` counts how often the request was sent in the run
+    that got the reply; ``seconds`` is the time of the attempt that succeeded.
+    """
+
+    key: str
+    text: str
+    finish_reason: str
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float
+    attempts: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Sums over a ledger; ``faults`` counts attempts that ended in an error."""
+
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float
+    faults: int
+
+
+class Ledger:
+    """All replies of one or several endpoints, by request key, in an append-only JSONL file.
+
+    Raises:
+        OutputError: another process holds it, or it cannot be written.
+        InputError: a line other than a torn last one is damaged.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._journal = Journal(path)
+        self._replies: dict[str, Reply] = {}
+        self._faults = 0
+
+    def __enter__(self) -> Ledger:
+        self._journal.__enter__()
+        for line in self._journal.lines:
+            if line.get("event") == "reply":
+                reply = Reply(**line["reply"])
+                self._replies[reply.key] = reply
+            else:
+                self._faults += 1
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._journal.__exit__(kind, error, trace)
+
+    @property
+    def path(self) -> Path:
+        return self._journal.path
+
+    def find(self, key: str) -> Reply | None:
+        return self._replies.get(key)
+
+    def enter(self, endpoint: str, model: str, reply: Reply) -> None:
+        """Write a paid reply down."""
+        self._journal.append({"event": "reply", "endpoint": endpoint, "model": model, "reply": asdict(reply)})
+        self._replies[reply.key] = reply
+
+    def enter_fault(self, endpoint: str, key: str, fault: str) -> None:
+        """Write down that an attempt failed, for the account."""
+        self._journal.append({"event": "fault", "endpoint": endpoint, "key": key, "fault": fault})
+        self._faults += 1
+
+    def usage(self, endpoint: str | None = None) -> Usage:
+        """What the ledger holds, of one endpoint or of all."""
+        lines = [line for line in self._journal.lines if endpoint in (None, line.get("endpoint"))]
+        replies = [line["reply"] for line in lines if line.get("event") == "reply"]
+        return Usage(
+            requests=len(replies),
+            prompt_tokens=sum(reply["prompt_tokens"] for reply in replies),
+            completion_tokens=sum(reply["completion_tokens"] for reply in replies),
+            cost=sum(reply["cost"] for reply in replies),
+            faults=len(lines) - len(replies),
+        )
+
+
+class RateLimit:
+    """Spaces requests out: each moves the earliest start of the next one by its share of a minute."""
+
+    def __init__(self, requests_per_minute: float | None, tokens_per_minute: float | None) -> None:
+        self._per_request = 60 / requests_per_minute if requests_per_minute else 0.0
+        self._per_token = 60 / tokens_per_minute if tokens_per_minute else 0.0
+        self._next_start = 0.0
+
+    async def wait(self) -> None:
+        """Return when a request may start."""
+        now = time.monotonic()
+        start = max(now, self._next_start)
+        self._next_start = start + self._per_request
+        if start > now:
+            await asyncio.sleep(start - now)
+
+    def spent(self, tokens: int) -> None:
+        """Account for tokens, known only after the reply."""
+        if self._per_token:
+            self._next_start = max(time.monotonic(), self._next_start) + tokens * self._per_token
+
+    def pause(self, seconds: float) -> None:
+        """Let nothing start for a while: the server asked for it."""
+        self._next_start = max(self._next_start, time.monotonic() + seconds)
+
+
+class Client:
+    """Asynchronous client of one endpoint; several may share a ledger.
+
+    Use as an asynchronous context manager. ``complete`` may be called from any number of tasks: at most
+    ``settings.concurrency`` requests are under way, and equal requests are sent once.
+
+    Raises:
+        EndpointError: the key's environment variable is not set.
+    """
+
+    def __init__(self, settings: EndpointSettings, ledger: Ledger) -> None:
+        self.settings = settings
+        self._ledger = ledger
+        self._slots = asyncio.Semaphore(settings.concurrency)
+        self._limit = RateLimit(settings.requests_per_minute, settings.tokens_per_minute)
+        self._under_way: dict[str, asyncio.Future[Reply]] = {}
+        self._closing = False
+        self._cost = ledger.usage(settings.name).cost
+        self._client = openai.AsyncOpenAI(
+            base_url=settings.base_url,
+            api_key=_api_key(settings),
+            timeout=settings.timeout_seconds,
+            max_retries=0,  # Retries are ours: they must be counted, paced and written down.
+        )
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # What is under way is being paid for: let it arrive and be written down. What still waits is not sent.
+        self._closing = True
+        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+        await self._client.close()
+
+    async def complete(self, messages: Sequence[Message], *, draw: int = 0, **parameters: Any) -> Reply:
+        """One chat completion, from the ledger if it has been paid before.
+
+        Args:
+            messages: the conversation so far.
+            draw: tells apart several samples of one request.
+            parameters: as of the API (temperature, max_tokens, response_format ...); they override the settings'.
+
+        Raises:
+            EndpointError: the endpoint refuses the request, or every attempt failed.
+            BudgetError: the budget is spent.
+        """
+        request = {"messages": [dict(message) for message in messages], **self.settings.parameters, **parameters}
+        key = request_key(self.settings, request, draw)
+        found = self._ledger.find(key)
+        if found is not None:
+            return found
+        if key not in self._under_way:
+            self._under_way[key] = asyncio.ensure_future(self._send(key, request))
+            self._under_way[key].add_done_callback(lambda _: self._under_way.pop(key, None))
+        # Shielded: a caller that is cancelled must not cancel a reply that others wait for, or that is paid already.
+        return await asyncio.shield(self._under_way[key])
+
+    async def ask(
+        self,
+        messages: Sequence[Message],
+        parse: Callable[[str], Parsed],
+        *,
+        tries: int = 3,
+        draw: int = 0,
+        **parameters: Any,
+    ) -> tuple[Parsed, Reply]:
+        """A completion whose text ``parse`` accepts.
+
+        ``parse`` raises ValueError for a malformed text. The model is then shown its text and the error, at most
+        ``tries`` times in all.
+
+        Raises:
+            MalformedReply: no text was acceptable; the message holds the last error.
+        """
+        conversation = list(messages)
+        problem = ""
+        for _ in range(tries):
+            reply = await self.complete(conversation, draw=draw, **parameters)
+            try:
+                return parse(reply.text), reply
+            except ValueError as error:
+                problem = str(error)
+            # Without the earlier failures: each retry shows the newest one, and the prompt stays short.
+            conversation = [
+                *messages,
+                {"role": "assistant", "content": reply.text},
+                {"role": "user", "content": f"上面的回复格式有误（{problem}）。请重新回复，只输出符合要求的内容。"},
+            ]
+        raise MalformedReply(f"{self.settings.name}: {tries} malformed replies, the last one: {problem}")
+
+    async def _send(self, key: str, request: dict[str, Any]) -> Reply:
+        async with self._slots:
+            fault = ""
+            for attempt in range(1, self.settings.attempts + 1):
+                await self._limit.wait()
+                if self._closing:
+                    raise EndpointError(f"{self._where()}: the run is ending")
+                self._check_budget()
+                start = time.monotonic()
+                try:
+                    completion = await self._client.chat.completions.create(model=self.settings.model, **request)
+                    reply = self._reply(key, completion, attempt, time.monotonic() - start)
+                except TypeError as error:
+                    raise EndpointError(f"{self.settings.name}: the parameters do not fit the API: {error}") from error
+                except (openai.APIError, json.JSONDecodeError, _NoCompletion) as error:
+                    fault = _describe(error)
+                    self._ledger.enter_fault(self.settings.name, key, fault)
+                    if not _passes(error):
+                        raise EndpointError(f"{self._where()}: {fault}{_advice(error, self.settings)}") from error
+                    if attempt < self.settings.attempts:
+                        await self._back_off(attempt, error)
+                    continue
+                self._ledger.enter(self.settings.name, self.settings.model, reply)
+                self._cost += reply.cost
+                self._limit.spent(reply.prompt_tokens + reply.completion_tokens)
+                return reply
+        raise EndpointError(
+            f"{self._where()}: no reply after {self.settings.attempts} attempts, the last fault: {fault}; "
+            "replies so far are kept, run the same command when the endpoint answers"
+        )
+
+    def _reply(self, key: str, completion: Any, attempt: int, seconds: float) -> Reply:
+        choices = getattr(completion, "choices", None)
+        if not choices or getattr(choices[0], "message", None) is None:
+            raise _NoCompletion("the body is no chat completion")
+        text = choices[0].message.content
+        if not isinstance(text, str):
+            raise _NoCompletion("the completion has no text")
+        usage = getattr(completion, "usage", None)
+        prompt = getattr(usage, "prompt_tokens", None) or 0
+        generated = getattr(usage, "completion_tokens", None) or 0
+        cost = (
+            prompt * self.settings.price_per_million_prompt_tokens
+            + generated * self.settings.price_per_million_completion_tokens
+        ) / 1e6
+        reason = str(choices[0].finish_reason)
+        return Reply(key, text, reason, prompt, generated, cost, attempt, round(seconds, 3))
+
+    def _check_budget(self) -> None:
+        budget = self.settings.budget
+        if budget is not None and self._cost >= budget:
+            raise BudgetError(
+                f"{self.settings.name}: the budget of {budget:g} is spent ({self._cost:.4f}); "
+                "raise it in the configuration and run the same command to go on"
+            )
+
+    async def _back_off(self, attempt: int, error: Exception) -> None:
+        wait = self.settings.backoff_seconds * 2 ** (attempt - 1)
+        # Half of it at random, so that requests that failed together do not come back together.
+        wait = min(60.0, wait) * (0.5 + random.random() / 2)
+        asked = _retry_after(error)
+        if asked is not None:
+            self._limit.pause(asked)
+            wait = max(wait, asked)
+        await asyncio.sleep(wait)
+
+    def _where(self) -> str:
+        return f"{self.settings.name} ({self.settings.base_url}, model {self.settings.model})"
+
+
+class _NoCompletion(Exception):
+    """The server answered with status 200 but not with a chat completion."""
+
+
+def request_key(settings: EndpointSettings, request: Mapping[str, Any], draw: int) -> str:
+    """SHA-256 of endpoint name, model, request and draw; the address is left out, servers move."""
+    identity = {"endpoint": settings.name, "model": settings.model, "request": request, "draw": draw}
+    return hashlib.sha256(json.dumps(identity, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+
+def _api_key(settings: EndpointSettings) -> str:
+    if settings.api_key_env is None:
+        return "none"  # The library insists on a key; local servers ignore it.
+    key = os.environ.get(settings.api_key_env)
+    if not key:
+        raise EndpointError(f"{settings.name}: the environment variable {settings.api_key_env} holds no API key")
+    return key
+
+
+def _passes(error: Exception) -> bool:
+    """Whether the fault may go away by itself."""
+    if isinstance(error, openai.APIStatusError):
+        return error.status_code in (408, 409, 425, 429) or error.status_code >= 500
+    return True
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, openai.APITimeoutError):
+        return "no answer in time"
+    if isinstance(error, openai.APIConnectionError):
+        return f"cannot be reached ({error.__cause__ or error})"
+    if isinstance(error, openai.APIStatusError):
+        return f"HTTP {error.status_code}: {' '.join(str(error.message).split())[:200]}"
+    if isinstance(error, json.JSONDecodeError):
+        return "the body is no JSON"
+    return str(error)
+
+
+def _advice(error: Exception, settings: EndpointSettings) -> str:
+    if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
+        return f"; check the key in {settings.api_key_env or 'api_key_env'}"
+    if isinstance(error, openai.NotFoundError):
+        return "; check base_url and model"
+    return ""
+
+
+def _retry_after(error: Exception) -> float | None:
+    if not isinstance(error, openai.APIStatusError):
+        return None
+    try:
+        return max(0.0, float(error.response.headers.get("retry-after", "")))
+    except ValueError:
+        return None  # Absent, or a date, which the backoff covers well enough.
