@@ -174,7 +174,8 @@ def test_a_failing_run_still_writes_down_what_was_under_way(tmp_path: Path) -> N
             with Ledger(path) as ledger:
                 async with Client(settings(server), ledger) as client:
                     task = asyncio.ensure_future(client.complete([{"role": "user", "content": "慢"}]))
-                    await asyncio.sleep(0.1)
+                    while not server.most_at_once:
+                        await asyncio.sleep(0.01)
                     task.cancel()
                     raise ZeroDivisionError
 
