@@ -14,6 +14,7 @@ happens to a partial folder that was begun with other settings.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import importlib.metadata
@@ -36,7 +37,7 @@ STAGES = ("generate", "filter", "train", "merge", "evaluate", "package")
 MANIFEST = "stage.json"
 FORMAT = "hypnos-stage/1"
 _BEGUN = ".begun.json"
-_FULL_DISK = (28, 122)  # ENOSPC, EDQUOT
+_FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _LIBRARIES = ("torch", "transformers", "tokenizers", "trl", "peft", "accelerate", "datasets", "openai", "datasketch")
 
 
