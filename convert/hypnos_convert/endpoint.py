@@ -18,7 +18,8 @@ import json
 import os
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -215,10 +216,13 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # What is under way is being paid for: let it arrive and be written down. What still waits is not sent.
-        self._closing = True
+        self.stop()
         await asyncio.gather(*self._under_way.values(), return_exceptions=True)
         await self._client.close()
+
+    def stop(self) -> None:
+        """Send nothing new. What is under way is being paid for: it may still arrive and be written down."""
+        self._closing = True
 
     async def complete(self, messages: Sequence[Message], *, draw: int = 0, **parameters: Any) -> Reply:
         """One chat completion, from the ledger if it has been paid before.
@@ -344,6 +348,18 @@ class Client:
 
     def _where(self) -> str:
         return f"{self.settings.name} ({self.settings.base_url}, model {self.settings.model})"
+
+
+@asynccontextmanager
+async def open_clients(settings: Iterable[EndpointSettings], ledger: Ledger) -> AsyncIterator[dict[str, Client]]:
+    """Clients of several endpoints by name. When the block ends, by an error of one of them too, all stop at once."""
+    async with AsyncExitStack() as stack:
+        clients = {one.name: await stack.enter_async_context(Client(one, ledger)) for one in settings}
+        try:
+            yield clients
+        finally:
+            for client in clients.values():
+                client.stop()
 
 
 class _NoCompletion(Exception):

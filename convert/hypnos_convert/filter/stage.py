@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..config import FilterConfig, RunConfig
-from ..endpoint import Client, Ledger, MalformedReply
+from ..endpoint import Client, Ledger, MalformedReply, open_clients
 from ..errors import InputError
 from ..generate.tasks import GeneratedTask
 from ..progress import Progress
@@ -83,10 +82,7 @@ async def rate(config: RunConfig, tasks: Sequence[GeneratedTask], ledger: Ledger
     settings = config.filter
     assert settings is not None
     raters = {task.id: raters_of(task, config) for task in tasks}
-    async with AsyncExitStack() as stack:
-        clients = {
-            name: await stack.enter_async_context(Client(config.endpoint(name), ledger)) for name in settings.raters
-        }
+    async with open_clients(map(config.endpoint, settings.raters), ledger) as clients:
         with progress.count("ratings", sum(map(len, raters.values()))) as bar:
 
             async def one(task: GeneratedTask, rater: str) -> Rating:

@@ -6,12 +6,11 @@ import asyncio
 import hashlib
 import random
 from collections.abc import Awaitable, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ..config import GenerateConfig, RunConfig
-from ..endpoint import Client, Ledger, MalformedReply, Reply, Usage
+from ..endpoint import Client, Ledger, MalformedReply, Reply, Usage, open_clients
 from ..errors import InputError
 from ..progress import Progress
 from ..taxonomy import CATEGORIES, FORMS
@@ -206,11 +205,7 @@ async def generate(config: RunConfig, seeds: Sequence[Task], ledger: Ledger, pro
     """
     assert config.generate is not None
     wanted = config.generate.records
-    async with AsyncExitStack() as stack:
-        clients = {
-            name: await stack.enter_async_context(Client(config.endpoint(name), ledger))
-            for name in config.generate.writers
-        }
+    async with open_clients(map(config.endpoint, config.generate.writers), ledger) as clients:
         rounds = _Rounds(config, seeds, clients)
         with progress.count("records", wanted) as bar:
             while len(rounds.result.records) < wanted and rounds.result.rounds < config.generate.most_rounds:
