@@ -28,7 +28,7 @@ from typing import Any, TypeVar
 import openai
 from pydantic import BaseModel, ConfigDict, Field
 
-from .errors import ConvertError
+from .errors import ConvertError, OutputError
 from .journal import Journal
 
 Message = Mapping[str, str]
@@ -113,6 +113,8 @@ class Ledger:
         self._journal = Journal(path)
         self._replies: dict[str, Reply] = {}
         self._faults = 0
+        self.broken = False
+        """It could not be written: nothing more may be asked, for the reply would be paid and lost."""
 
     def __enter__(self) -> Ledger:
         self._journal.__enter__()
@@ -138,13 +140,20 @@ class Ledger:
 
     def enter(self, endpoint: str, model: str, reply: Reply) -> None:
         """Write a paid reply down."""
-        self._journal.append({"event": "reply", "endpoint": endpoint, "model": model, "reply": asdict(reply)})
+        self._append({"event": "reply", "endpoint": endpoint, "model": model, "reply": asdict(reply)})
         self._replies[reply.key] = reply
 
     def enter_fault(self, endpoint: str, key: str, fault: str) -> None:
         """Write down that an attempt failed, for the account."""
-        self._journal.append({"event": "fault", "endpoint": endpoint, "key": key, "fault": fault})
+        self._append({"event": "fault", "endpoint": endpoint, "key": key, "fault": fault})
         self._faults += 1
+
+    def _append(self, line: dict[str, Any]) -> None:
+        try:
+            self._journal.append(line)
+        except OutputError:
+            self.broken = True
+            raise
 
     def usage(self, endpoint: str | None = None) -> Usage:
         """What the ledger holds, of one endpoint or of all."""
@@ -285,7 +294,7 @@ class Client:
             fault = ""
             for attempt in range(1, self.settings.attempts + 1):
                 await self._limit.wait()
-                if self._closing:
+                if self._closing or self._ledger.broken:
                     raise EndpointError(f"{self._where()}: the run is ending")
                 self._check_budget()
                 start = time.monotonic()

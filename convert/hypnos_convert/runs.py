@@ -41,6 +41,32 @@ _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _LIBRARIES = ("torch", "transformers", "tokenizers", "trl", "peft", "accelerate", "datasets", "openai", "datasketch")
 
 
+class HashCache:
+    """SHA-256 of files, kept by path, size, change time and inode: weights of many gigabytes are not read each time."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        known = _read_json(file)
+        self._known: dict[str, Any] = known if isinstance(known, dict) else {}
+
+    def record(self, folder: Path, name: str) -> FileRecord:
+        """Size and hash of ``folder / name``, under that name."""
+        path = (folder / name).absolute()
+        found = path.stat()
+        state = [found.st_size, found.st_mtime_ns, found.st_ino]
+        known = self._known.get(str(path))
+        if known is not None and known["state"] == state:
+            return FileRecord(name, found.st_size, known["sha256"])
+        record = hash_file(folder, name)
+        self._known[str(path)] = {"state": state, "sha256": record.sha256}
+        return record
+
+    def save(self) -> None:
+        temporary = self._file.with_name(self._file.name + ".tmp")
+        temporary.write_text(json.dumps(self._known), encoding="utf-8")
+        os.replace(temporary, self._file)
+
+
 class StageWork:
     """A stage under way: its partial folder, and what its manifest will tell."""
 
@@ -126,11 +152,13 @@ class Run:
             InputError: an input is missing.
             OutputError: the disk is full; what was finished is kept.
         """
-        hashes = [asdict(record) for path in inputs for record in hash_inputs(path)]
+        cache = HashCache(self.folder / ".hashes.json")
+        hashes = [asdict(record) for path in inputs for record in hash_inputs(path, cache)]
         fingerprint = _digest({"format": FORMAT, "stage": stage, "settings": settings, "inputs": hashes})
         final, partial = self.stage_folder(stage), self.partial_folder(stage)
         if final.exists():
-            problem = _problem(final, fingerprint)
+            problem = _problem(final, fingerprint, cache)
+            cache.save()
             if problem is None:
                 self.progress.say(f"{stage}: finished already")
                 yield None
@@ -145,6 +173,7 @@ class Run:
             else:
                 self.progress.say(f"{stage}: begun with other settings; that is kept as {_move_aside(partial).name}")
         try:
+            cache.save()
             partial.mkdir(exist_ok=True)
             begun["attempts"].append(_now())
             work = StageWork(partial)
@@ -185,18 +214,19 @@ class Run:
         os.replace(partial, final)
 
 
-def hash_inputs(path: Path) -> list[FileRecord]:
+def hash_inputs(path: Path, cache: HashCache | None = None) -> list[FileRecord]:
     """Size and SHA-256 of a file, or of all files below a folder; paths are relative to it, hidden files left out.
 
     Raises:
         InputError: there is nothing at that path.
     """
+    record = cache.record if cache is not None else hash_file
     if path.is_file():
-        return [hash_file(path.parent, path.name)]
+        return [record(path.parent, path.name)]
     if not path.is_dir():
         raise InputError(f"{path} does not exist")
     names = sorted(p.relative_to(path) for p in path.rglob("*") if p.is_file())
-    return [hash_file(path, name.as_posix()) for name in names if not any(part[0] == "." for part in name.parts)]
+    return [record(path, name.as_posix()) for name in names if not any(part[0] == "." for part in name.parts)]
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
@@ -205,24 +235,25 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     return manifest if isinstance(manifest, dict) and manifest.get("format") == FORMAT else None
 
 
-def damage(folder: Path, manifest: Mapping[str, Any]) -> str | None:
-    """The first output that differs from its manifest, or None."""
+def damage(folder: Path, manifest: Mapping[str, Any], cache: HashCache | None = None) -> str | None:
+    """The first output that differs from its manifest, or None; without a cache every byte is read."""
+    hashed = cache.record if cache is not None else hash_file
     for record in manifest["outputs"]:
         path = folder / record["path"]
         if not path.is_file():
             return f"{record['path']} is missing"
-        if path.stat().st_size != record["bytes"] or hash_file(folder, record["path"]).sha256 != record["sha256"]:
+        if path.stat().st_size != record["bytes"] or hashed(folder, record["path"]).sha256 != record["sha256"]:
             return f"{record['path']} was changed"
     return None
 
 
-def _problem(folder: Path, fingerprint: str) -> str | None:
+def _problem(folder: Path, fingerprint: str, cache: HashCache) -> str | None:
     manifest = read_manifest(folder)
     if manifest is None:
         return "it has no manifest"
     if manifest["fingerprint"] != fingerprint:
         return "settings or inputs changed since it was made"
-    return damage(folder, manifest)
+    return damage(folder, manifest, cache)
 
 
 def _move_aside(folder: Path) -> Path:

@@ -356,7 +356,7 @@ def test_contamination_stops_before_anything_is_rated(
 FULL = """
 import resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (15_000, 15_000))
 from hypnos_convert.__main__ import main
 sys.exit(main(sys.argv[1:]))
 """

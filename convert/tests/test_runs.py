@@ -59,7 +59,7 @@ def test_a_stage_is_made_once_and_again_when_anything_changes(run: Run, source: 
     assert make(run, source, settings=2)
     assert (run.stage_folder("generate") / "copy.txt").read_text() == "two"
     assert sorted(path.name for path in run.folder.iterdir()) == [
-        "generate", "generate.previous-1", "generate.previous-2", "generate.previous-3",
+        ".hashes.json", "generate", "generate.previous-1", "generate.previous-2", "generate.previous-3",
     ]  # fmt: skip
 
 
