@@ -1,7 +1,7 @@
 """``python -m hypnos_convert COMMAND``: one command per stage.
 
 Exit codes: 0 done; 1 a fault of this program; 2 wrong usage; 3 unsuitable input; 4 the output cannot be written;
-5 a package does not match its manifest; 130 interrupted.
+5 a package does not match its manifest; 6 an endpoint cannot be used; 7 not enough memory; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -16,6 +16,15 @@ from . import __version__
 from .errors import ConvertError
 
 COMMANDS = {
+    "run": (
+        "hypnos_convert.commands.stages",
+        "make a Hypnos: every stage of a YAML, from generating data to a package",
+    ),
+    "generate": ("hypnos_convert.commands.generate", "write instruction data with LLMs (Self-Instruct)"),
+    "filter": ("hypnos_convert.commands.filter", "let other LLMs score the data, and keep what is good"),
+    "train": ("hypnos_convert.commands.train", "fine-tune from general to specific"),
+    "merge": ("hypnos_convert.commands.merge", "merge the last adapter into a checkpoint"),
+    "inspect": ("hypnos_convert.commands.inspect", "tell what the folder of a run holds"),
     "package": ("hypnos_convert.commands.package", "make a model package from a Hugging Face checkpoint"),
     "quantize": ("hypnos_convert.commands.quantize", "write the quantised weights alone"),
     "compile": ("hypnos_convert.commands.compile", "compile one model library alone"),
@@ -47,6 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(error, error.exit_code, debug)
     except OSError as error:
         return _fail(error, 4, debug)
+    except ModuleNotFoundError as error:
+        return _fail(f"{error.name} is not installed; pip install 'hypnos-convert[data,train,evaluate]'", 3, debug)
     except Exception as error:
         return _fail(f"internal error: {type(error).__name__}: {error} (--debug shows where)", 1, debug)
 
@@ -62,7 +73,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="hypnos_convert", description="Make Hypnos model packages.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    called = next((word for word in argv if word in COMMANDS), None)
+    called = next((word for word in argv if not word.startswith("-")), None)
     for name, (module_name, summary) in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
         command.add_argument("--debug", action="store_true", help="show the traceback of an error")

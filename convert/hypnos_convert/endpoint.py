@@ -18,7 +18,8 @@ import json
 import os
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +28,7 @@ from typing import Any, TypeVar
 import openai
 from pydantic import BaseModel, ConfigDict, Field
 
-from .errors import ConvertError
+from .errors import ConvertError, OutputError
 from .journal import Journal
 
 Message = Mapping[str, str]
@@ -112,6 +113,8 @@ class Ledger:
         self._journal = Journal(path)
         self._replies: dict[str, Reply] = {}
         self._faults = 0
+        self.broken = False
+        """It could not be written: nothing more may be asked, for the reply would be paid and lost."""
 
     def __enter__(self) -> Ledger:
         self._journal.__enter__()
@@ -137,13 +140,20 @@ class Ledger:
 
     def enter(self, endpoint: str, model: str, reply: Reply) -> None:
         """Write a paid reply down."""
-        self._journal.append({"event": "reply", "endpoint": endpoint, "model": model, "reply": asdict(reply)})
+        self._append({"event": "reply", "endpoint": endpoint, "model": model, "reply": asdict(reply)})
         self._replies[reply.key] = reply
 
     def enter_fault(self, endpoint: str, key: str, fault: str) -> None:
         """Write down that an attempt failed, for the account."""
-        self._journal.append({"event": "fault", "endpoint": endpoint, "key": key, "fault": fault})
+        self._append({"event": "fault", "endpoint": endpoint, "key": key, "fault": fault})
         self._faults += 1
+
+    def _append(self, line: dict[str, Any]) -> None:
+        try:
+            self._journal.append(line)
+        except OutputError:
+            self.broken = True
+            raise
 
     def usage(self, endpoint: str | None = None) -> Usage:
         """What the ledger holds, of one endpoint or of all."""
@@ -215,10 +225,13 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # What is under way is being paid for: let it arrive and be written down. What still waits is not sent.
-        self._closing = True
+        self.stop()
         await asyncio.gather(*self._under_way.values(), return_exceptions=True)
         await self._client.close()
+
+    def stop(self) -> None:
+        """Send nothing new. What is under way is being paid for: it may still arrive and be written down."""
+        self._closing = True
 
     async def complete(self, messages: Sequence[Message], *, draw: int = 0, **parameters: Any) -> Reply:
         """One chat completion, from the ledger if it has been paid before.
@@ -281,7 +294,7 @@ class Client:
             fault = ""
             for attempt in range(1, self.settings.attempts + 1):
                 await self._limit.wait()
-                if self._closing:
+                if self._closing or self._ledger.broken:
                     raise EndpointError(f"{self._where()}: the run is ending")
                 self._check_budget()
                 start = time.monotonic()
@@ -344,6 +357,18 @@ class Client:
 
     def _where(self) -> str:
         return f"{self.settings.name} ({self.settings.base_url}, model {self.settings.model})"
+
+
+@asynccontextmanager
+async def open_clients(settings: Iterable[EndpointSettings], ledger: Ledger) -> AsyncIterator[dict[str, Client]]:
+    """Clients of several endpoints by name. When the block ends, by an error of one of them too, all stop at once."""
+    async with AsyncExitStack() as stack:
+        clients = {one.name: await stack.enter_async_context(Client(one, ledger)) for one in settings}
+        try:
+            yield clients
+        finally:
+            for client in clients.values():
+                client.stop()
 
 
 class _NoCompletion(Exception):

@@ -46,3 +46,10 @@ class Progress:
         )
         with bar:
             yield bar
+
+    @contextmanager
+    def count(self, name: str, total: int) -> Iterator[tqdm]:
+        """A bar that counts up to ``total`` things by its ``update``."""
+        bar = tqdm(total=total, desc=name, file=self._stream, disable=True if self._quiet else None, leave=False)
+        with bar:
+            yield bar

@@ -1,7 +1,8 @@
 """A real HTTP server that speaks the chat completions API, with faults on demand.
 
-``answer`` is a function of the request body, or the address of a real server to forward to. Faults are taken from a
-list, one a request, until it is empty. The server keeps what it answered, so that a test can tell what was paid.
+``answer`` is a function of the request body; where it returns None, the request goes on to ``upstream``, another
+server's address. Faults are taken from a list, one a request, until it is empty. The server keeps what it answered, so
+that a test can tell what was paid.
 """
 
 from __future__ import annotations
@@ -15,13 +16,17 @@ from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-Answer = Callable[[dict[str, Any]], str] | str
+Answer = Callable[[dict[str, Any]], str | None]
 FAULTS = ("429", "500", "timeout", "truncated", "schema", "hangup")
 
 
 class OpenAIServer:
-    def __init__(self, answer: Answer, faults: Iterable[str] = (), key: str = "") -> None:
+    def __init__(
+        self, answer: Answer, faults: Iterable[str] = (), key: str = "", upstream: str = "", upstream_model: str = ""
+    ) -> None:
         self.answer = answer
+        self.upstream = upstream
+        self.upstream_model = upstream_model
         self.faults = list(faults)
         self.key = key
         self.paid: list[str] = []
@@ -88,7 +93,7 @@ class OpenAIServer:
             return _send(handler, 200, b'{"object": "something.else", "result": [1, 2]}')
         time.sleep(self.delay)
         request = json.loads(body)
-        status, data = self._complete(request, body)
+        status, data = self._complete(request)
         if fault == "truncated":
             return _send(handler, 200, data[: len(data) // 2])
         if status == 200:
@@ -96,17 +101,18 @@ class OpenAIServer:
                 self.paid.append(json.dumps(request, sort_keys=True, ensure_ascii=False))
         return _send(handler, status, data)
 
-    def _complete(self, request: dict[str, Any], body: bytes) -> tuple[int, bytes]:
-        if isinstance(self.answer, str):
+    def _complete(self, request: dict[str, Any]) -> tuple[int, bytes]:
+        text = self.answer(request)
+        if text is None:
+            body = json.dumps({**request, "model": self.upstream_model}).encode()
             forwarded = urllib.request.Request(
-                self.answer + "/chat/completions", body, {"Content-Type": "application/json"}
+                self.upstream + "/chat/completions", body, {"Content-Type": "application/json"}
             )
             try:
                 with urllib.request.urlopen(forwarded, timeout=120) as response:
                     return response.status, response.read()
             except urllib.error.HTTPError as error:
                 return error.code, error.read()
-        text = self.answer(request)
         words = sum(len(message["content"]) for message in request["messages"])
         return 200, json.dumps(
             {
