@@ -332,3 +332,26 @@ test('crisis steps are short, and the urgent ones are marked', () => {
     for (const step of card.steps!) expect(step.text, card.id).not.toMatch(/。$/u);
   }
 });
+
+test('the retrieval questions name cards that exist, in words of their own', () => {
+  const questions = json('tests/fixtures/retrieval/questions.json') as {
+    id: string;
+    question: string;
+    cards: string[];
+  }[];
+  expect(questions.length).toBeGreaterThanOrEqual(160);
+  expect(new Set(questions.map(({ id }) => id)).size).toBe(questions.length);
+  expect(new Set(questions.map(({ question }) => question)).size).toBe(questions.length);
+  const written = new Set(cards.flatMap((card) => sentences(card).map((sentence) => sentence.text)));
+  for (const { id, question, cards: wanted } of questions) {
+    expect(wanted.length, id).toBeGreaterThan(0);
+    expect(
+      wanted.filter((card) => !byId.has(card)),
+      id,
+    ).toEqual([]);
+    expect(
+      [...written].filter((sentence) => question.length > 8 && sentence.includes(question)),
+      id,
+    ).toEqual([]);
+  }
+});
