@@ -13,6 +13,7 @@
  *   @drug-propofol 丙泊酚 | Propofol | intravenous        id, title, English title, category
  *   aliases: 异丙酚, 得普利麻
  *   summary: one or two sentences
+ *   source: asa-ps-2020          what the summary and a score's items and bands rest on, if not "textbook"
  *   dose: 全麻诱导 | iv | adult | 1.5～2.5 mg/kg | note     drugs; each also becomes a sentence
  *   [pitfalls]                                            a section: id, and a heading unless it is in HEADINGS
  *   One statement a line. {asra-2020} at its end names a source other than "textbook".
@@ -190,11 +191,13 @@ export function parseCards(text, kind, name) {
           aliases: [],
           category,
           summary: '',
+          source: 'textbook',
           sections: [],
         };
         cards.push(card);
       } else if (key === 'aliases') card.aliases = value.split(/[,，]\s*/u);
       else if (key === 'summary') card.summary = value;
+      else if (key === 'source') card.source = value;
       else if (key === 'related') card.related = value.split(/,\s*/u);
       else if (key === 'dose') add('doses', parseDose(value));
       else if (key === 'step') add('steps', parseStep(value));
@@ -237,8 +240,8 @@ export function buildLibrary() {
     language: 'zh-CN',
     reviewed: false,
     notice: {
-      zh: '本参考库由语言模型为本项目撰写，未经临床医师审核，不能作为诊疗依据；剂量和步骤请以药品说明书、指南和本院规范为准。',
-      en: 'Written for this project by a language model and not reviewed by clinicians. Not a basis for care: check doses and steps against labels, guidelines and local protocols.',
+      zh: '本参考库由语言模型为本项目撰写，未经临床医师审核，不能作为诊疗依据；剂量和步骤请以药品说明书、最新指南和本院规范为准。文中的指南按所注年份引用，可能已有新版，内容未与原文核对。',
+      en: 'Written for this project by a language model and not reviewed by clinicians. Not a basis for care: check doses and steps against labels, current guidelines and local protocols. A guideline is named by its year; it may have a newer edition, and nothing here was checked against its text.',
     },
     sources,
     files,

@@ -30,6 +30,7 @@ interface Card {
   title: string;
   aliases: string[];
   summary: string;
+  source: string;
   sections: {
     id: string;
     statements: Statement[];
@@ -156,6 +157,7 @@ test('a name leads to one card of its kind', () => {
 
 test('every sentence names a known source and stands alone', () => {
   for (const card of cards) {
+    expect(index.sources, card.id).toHaveProperty(card.source);
     for (const { text: sentence, source } of sentences(card)) {
       expect(index.sources, `${card.id}: ${sentence}`).toHaveProperty(source);
       expect(sentence, card.id).not.toMatch(
