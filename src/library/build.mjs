@@ -108,7 +108,9 @@ const cells = (text) => text.split('|').map((cell) => cell.trim());
 
 /** The sentence that a structured dose is read as. "最大…" is a limit, not an indication. */
 export function doseSentence(title, { indication, route, population, low, high, unit, note }) {
-  const use = /^(?:单次|每日|累计)?最大/u.test(indication) ? indication : `用于${indication}`;
+  const spaced = (text) => (/^[A-Za-z0-9]/u.test(text) ? ` ${text}` : text);
+  const limit = /^(?:单次|每日|累计)?最大/u.test(indication);
+  const use = `${/[A-Za-z0-9]$/u.test(title) ? ' ' : ''}${limit ? indication : `用于${spaced(indication)}`}`;
   const amount = low === high ? `${low}` : `${low}～${high}`;
   const who = `${POPULATIONS[population]}${ROUTES[route]}`;
   return `${title}${use}${who ? `，${who}` : ''} ${amount}${unit === '%' ? '' : ' '}${unit}${note ? `；${note}` : ''}。`;

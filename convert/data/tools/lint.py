@@ -58,6 +58,11 @@ def card_texts(card):
         yield step.get("detail", "")
 
 
+def left(text):
+    """Whether the text ends outside the parentheses in which it begins: a drug named in them stays there."""
+    return text.count("）") > text.count("（")
+
+
 def figures(text, names):
     """Yield (drug, low, high, unit, clause, part) for each figure that follows a drug name in its clause.
 
@@ -67,24 +72,34 @@ def figures(text, names):
     for clause in re.split(r"[。；;\n]", NOT_A_DOSE.sub("", text)):
         marks = [(m.start(), names[m.group()]) for m in pattern.finditer(clause)]
         for match in FIGURE.finditer(clause):
-            before = [name for start, name in marks if start < match.start()]
+            so_far = clause[: match.start()]
+            before = [name for start, name in marks if start < match.start() and not left(so_far[start:])]
             if before and before[-1] not in BREAKS:
                 low = float(match.group(1))
-                part = re.split("[，、]", clause[: match.start()])[-1] + re.split("[，、]", clause[match.start() :])[0]
+                part = re.split("[，、]", so_far)[-1] + re.split("[，、]", clause[match.start() :])[0]
                 yield before[-1], low, float(match.group(2) or low), match.group(3), clause.strip(), part
+
+
+def scale(unit):
+    """Return (quantity, factor): figures of one quantity compare once each is multiplied by its unit's factor."""
+    for quantity, factors in enumerate(TABLE["same_quantity"]):
+        if unit in factors:
+            return quantity, factors[unit]
+    return unit, 1
 
 
 def contradiction(doses, low, high, unit, clause, part):
     """Say which doses of the card the figure contradicts, or return None."""
-    same = [dose for dose in doses if dose["unit"] == unit]
+    quantity, factor = scale(unit)
+    same = [dose for dose in doses if scale(dose["unit"])[0] == quantity]
     named = {route for route, words in ROUTES.items() if words.search(part)}
     by_route = [dose for dose in same if dose["route"].split("-")[0] in named]
     candidates = by_route if len(named) == 1 and by_route else same
     if not candidates or NOT_A_PRESCRIPTION.search(clause):
         return None
-    lowest = min(dose["low"] for dose in candidates)
-    highest = max(dose["high"] for dose in candidates)
-    if lowest <= low and high <= highest:
+    lowest = min(dose["low"] * scale(dose["unit"])[1] for dose in candidates) / factor
+    highest = max(dose["high"] * scale(dose["unit"])[1] for dose in candidates) / factor
+    if lowest <= low * 1.0001 and high <= highest * 1.0001:  # 1 mg is 1000 µg in floating point, nearly
         return None
     return f"card gives {lowest:g}-{highest:g} {unit}"
 

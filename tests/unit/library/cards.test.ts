@@ -52,6 +52,7 @@ interface DoseTable {
   breaks: string[];
   not_a_dose: string;
   not_a_prescription: string;
+  same_quantity: Record<string, number>[];
   unit: string;
 }
 
@@ -224,7 +225,7 @@ const PLAUSIBLE: Record<string, [number, number]> = {
   'U/h': [0.5, 10],
   'U/min': [0.01, 0.04],
   'mg/(kg·h)': [0.02, 12],
-  'µg/(kg·h)': [0.2, 10],
+  'µg/(kg·h)': [0.2, 15],
   'µg/(kg·min)': [0.02, 200],
   'mL/(kg·h)': [1, 10],
   'mL/(kg·min)': [0.25, 0.5],
@@ -275,6 +276,17 @@ const NAME = new RegExp(
   'gu',
 );
 
+/** A unit's quantity and factor: figures of one quantity compare once multiplied by their factors. */
+function scale(unit: string): [quantity: number | string, factor: number] {
+  const quantity = table.same_quantity.findIndex((factors) => unit in factors);
+  return quantity < 0 ? [unit, 1] : [quantity, table.same_quantity[quantity]![unit]!];
+}
+
+/** Whether a text ends outside the parentheses in which it begins: a drug named in them stays there. */
+function leftParentheses(part: string): boolean {
+  return part.split('）').length > part.split('（').length;
+}
+
 /** Figures of a sentence that lie outside every dose, in that unit, of the drug named before them. */
 function contradictions(sentence: string): string[] {
   const found: string[] = [];
@@ -282,15 +294,20 @@ function contradictions(sentence: string): string[] {
     if (new RegExp(table.not_a_prescription, 'u').test(clause)) continue;
     const marks = [...clause.matchAll(NAME)];
     for (const figure of clause.matchAll(FIGURE)) {
-      const drug = names.get(marks.filter((mark) => mark.index < figure.index).at(-1)?.[0] ?? '');
-      const doses = drug?.doses?.filter((dose) => dose.unit === figure[3]) ?? [];
+      const before = marks.filter(
+        (mark) => mark.index < figure.index && !leftParentheses(clause.slice(mark.index, figure.index)),
+      );
+      const drug = names.get(before.at(-1)?.[0] ?? '');
+      const [quantity, factor] = scale(figure[3]!);
+      const doses = drug?.doses?.filter((dose) => scale(dose.unit)[0] === quantity) ?? [];
       if (doses.length === 0) continue;
-      const low = Number(figure[1]);
-      const high = Number(figure[2] ?? figure[1]);
-      const lowest = Math.min(...doses.map((dose) => dose.low));
-      const highest = Math.max(...doses.map((dose) => dose.high));
-      if (low > high || low < lowest || high > highest) {
-        found.push(`${figure[0]}: ${drug!.title} ${lowest}-${highest} ${figure[3]!}`);
+      const low = Number(figure[1]) * factor;
+      const high = Number(figure[2] ?? figure[1]) * factor;
+      const lowest = Math.min(...doses.map((dose) => dose.low * scale(dose.unit)[1]));
+      const highest = Math.max(...doses.map((dose) => dose.high * scale(dose.unit)[1]));
+      // 0.1 times 1000 is 100 in floating point, nearly.
+      if (low > high || low * 1.0001 < lowest || high > highest * 1.0001) {
+        found.push(`${figure[0]}: ${drug!.title} ${lowest / factor}-${highest / factor} ${figure[3]!}`);
       }
     }
   }
@@ -301,6 +318,8 @@ test('no sentence of any card contradicts the doses of the drug it names', () =>
   expect(contradictions('丙泊酚诱导 15～25 mg/kg')).toHaveLength(1);
   expect(contradictions('肾上腺素 10 mg 静脉注射')).toHaveLength(1);
   expect(contradictions('芬太尼 2 µg/kg，罗库溴铵 6 mg/kg')).toHaveLength(1);
+  expect(contradictions('舒芬太尼 5 mg 静脉注射')).toHaveLength(1);
+  expect(contradictions('布比卡因 10 mg（加舒芬太尼 5 µg），总量 12 mg')).toEqual([]);
   expect(contradictions('芬太尼 2 µg/kg，罗库溴铵 0.6 mg/kg')).toEqual([]);
   for (const card of cards) {
     for (const { text: sentence } of sentences(card)) {
