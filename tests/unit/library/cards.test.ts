@@ -91,11 +91,13 @@ test('public/library is what the authored source gives', () => {
     expect(text(`public/library/${path}`) === built, path).toBe(true);
 });
 
-test('the index counts and hashes every file', () => {
-  const validator = new Validator({ ...schema, $ref: '#/$defs/index' } as Schema, '2020-12', false);
-  const indexSchema = { $schema: schema.$schema, $ref: '#/$defs/index', $defs: schema.$defs } as Schema;
-  expect(schemaErrors(new Validator(indexSchema, '2020-12', false), index)).toEqual([]);
-  expect(validator.validate({ ...index, reviewed: 'yes' }).valid).toBe(false);
+test('the index follows its schema, counts and hashes every file', () => {
+  // A copy: the validator writes each definition's address into it.
+  const $defs = structuredClone(schema.$defs);
+  const indexSchema = { $schema: schema.$schema, $ref: '#/$defs/index', $defs } as Schema;
+  const validator = new Validator(indexSchema, '2020-12', false);
+  expect(schemaErrors(validator, index)).toEqual([]);
+  expect(schemaErrors(validator, { ...index, reviewed: 'yes' })).not.toEqual([]);
   for (const file of index.files) {
     const body = text(`public/library/${file.path}`);
     expect(createHash('sha256').update(body).digest('hex'), file.path).toBe(file.sha256);
