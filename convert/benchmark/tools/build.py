@@ -52,10 +52,10 @@ LICENCE = "Apache-2.0"
 SETS = ("aneqa", "anecq", "anerc")
 DIFFICULTIES = {"b": "basic", "i": "intermediate", "a": "advanced"}
 CATEGORIES = (
-    "preoperative", "airway", "induction", "maintenance", "emergence_pacu", "inhaled", "intravenous", "opioids",
+    "preoperative", "airway", "induction", "maintenance", "emergence", "inhaled", "intravenous", "opioids",
     "muscle_relaxants", "local_anaesthetics", "neuraxial", "nerve_blocks", "monitoring", "fluids_transfusion",
     "haemodynamics", "cardiac", "thoracic", "neuro", "obstetric", "paediatric", "geriatric", "bariatric",
-    "day_surgery", "pain", "icu", "crises", "complications", "safety_ethics",
+    "day_surgery", "pain", "icu", "crisis", "complications", "safety",
 )  # fmt: skip
 
 
