@@ -163,6 +163,9 @@ def test_a_ledger_has_one_writer_and_no_foreign_lines(tmp_path: Path) -> None:
     path.write_text('{"event": "fault"}\nnonsense\n{"event": "fault"}\n')
     with pytest.raises(InputError, match=r"ledger.jsonl:2: not JSON"), Ledger(path):
         pass
+    path.write_text('{"event": "fault"}\n{"event": "reply", "reply": {"text": "x"}}\n')
+    with pytest.raises(InputError, match=r"ledger.jsonl: entry 2 is no reply"), Ledger(path):
+        pass
 
 
 def test_a_failing_run_still_writes_down_what_was_under_way(tmp_path: Path) -> None:
