@@ -27,7 +27,7 @@ def echo(request: dict[str, Any]) -> str:
 
 def settings(server: OpenAIServer, **changes: Any) -> EndpointSettings:
     defaults = {
-        "name": "local", "base_url": server.url, "model": "tiny", "concurrency": 4, "timeout_seconds": 1.0,
+        "name": "local", "base_url": server.url, "model": "tiny", "concurrency": 4, "timeout_seconds": 3.0,
         "backoff_seconds": 0.01, "price_per_million_prompt_tokens": 1.0, "price_per_million_completion_tokens": 2.0,
     }  # fmt: skip
     return EndpointSettings(**{**defaults, **changes})
