@@ -28,7 +28,7 @@ from typing import Any, TypeVar
 import openai
 from pydantic import BaseModel, ConfigDict, Field
 
-from .errors import ConvertError, OutputError
+from .errors import ConvertError, InputError, OutputError
 from .journal import Journal
 
 Message = Mapping[str, str]
@@ -112,18 +112,20 @@ class Ledger:
     def __init__(self, path: str | Path) -> None:
         self._journal = Journal(path)
         self._replies: dict[str, Reply] = {}
-        self._faults = 0
         self.broken = False
         """It could not be written: nothing more may be asked, for the reply would be paid and lost."""
 
     def __enter__(self) -> Ledger:
         self._journal.__enter__()
-        for line in self._journal.lines:
-            if line.get("event") == "reply":
+        for number, line in enumerate(self._journal.lines, start=1):
+            if line.get("event") == "fault":
+                continue
+            try:
                 reply = Reply(**line["reply"])
-                self._replies[reply.key] = reply
-            else:
-                self._faults += 1
+            except (KeyError, TypeError) as error:
+                self._journal.__exit__(None, None, None)
+                raise InputError(f"{self.path}: entry {number} is no reply of an endpoint: {error}") from error
+            self._replies[reply.key] = reply
         return self
 
     def __exit__(
@@ -146,7 +148,6 @@ class Ledger:
     def enter_fault(self, endpoint: str, key: str, fault: str) -> None:
         """Write down that an attempt failed, for the account."""
         self._append({"event": "fault", "endpoint": endpoint, "key": key, "fault": fault})
-        self._faults += 1
 
     def _append(self, line: dict[str, Any]) -> None:
         try:

@@ -18,6 +18,7 @@ from typing import Any
 from .config import RunConfig
 from .endpoint import Ledger
 from .errors import InputError
+from .filter.rating import VERSION as RATING_PROMPTS
 from .filter.report import html_report
 from .filter.stage import (
     ContaminationError,
@@ -99,14 +100,12 @@ def run_generate(config: RunConfig, run: Run) -> None:
 
 
 def run_filter(config: RunConfig, run: Run) -> None:
-    from .filter.rating import VERSION
-
     section = _section(config, "filter")
     records = run.require("generate", RECORDS)
     settings = {
         **section.model_dump(mode="json", exclude={"benchmark"}),
         "raters": _identity(config, section.raters),
-        "prompts": VERSION,
+        "prompts": RATING_PROMPTS,
     }
     inputs = [records, *([section.benchmark] if section.benchmark else [])]
     with run.stage("filter", settings, inputs) as work:

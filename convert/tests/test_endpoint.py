@@ -27,7 +27,7 @@ def echo(request: dict[str, Any]) -> str:
 
 def settings(server: OpenAIServer, **changes: Any) -> EndpointSettings:
     defaults = {
-        "name": "local", "base_url": server.url, "model": "tiny", "concurrency": 4, "timeout_seconds": 1.0,
+        "name": "local", "base_url": server.url, "model": "tiny", "concurrency": 4, "timeout_seconds": 3.0,
         "backoff_seconds": 0.01, "price_per_million_prompt_tokens": 1.0, "price_per_million_completion_tokens": 2.0,
     }  # fmt: skip
     return EndpointSettings(**{**defaults, **changes})
@@ -162,6 +162,9 @@ def test_a_ledger_has_one_writer_and_no_foreign_lines(tmp_path: Path) -> None:
         pass
     path.write_text('{"event": "fault"}\nnonsense\n{"event": "fault"}\n')
     with pytest.raises(InputError, match=r"ledger.jsonl:2: not JSON"), Ledger(path):
+        pass
+    path.write_text('{"event": "fault"}\n{"event": "reply", "reply": {"text": "x"}}\n')
+    with pytest.raises(InputError, match=r"ledger.jsonl: entry 2 is no reply"), Ledger(path):
         pass
 
 

@@ -107,7 +107,7 @@ def test_malformed_scores_are_refused(text: str) -> None:
 
 def configuration(server: OpenAIServer, raters: list[str], **changes: Any) -> RunConfig:
     endpoints = [
-        {"name": name, "base_url": server.url, "model": name, "timeout_seconds": 1, "backoff_seconds": 0.01}
+        {"name": name, "base_url": server.url, "model": name, "timeout_seconds": 3, "backoff_seconds": 0.01}
         for name in raters
     ]
     return RunConfig.model_validate({"name": "test", "endpoints": endpoints, "filter": {"raters": raters, **changes}})

@@ -105,7 +105,7 @@ def test_replies_are_read_out_of_whatever_stands_around_them() -> None:
 
 def configuration(server: OpenAIServer, **changes: Any) -> RunConfig:
     def endpoint(name: str) -> dict[str, Any]:
-        return {"name": name, "base_url": server.url, "model": name, "timeout_seconds": 1, "backoff_seconds": 0.01}
+        return {"name": name, "base_url": server.url, "model": name, "timeout_seconds": 3, "backoff_seconds": 0.01}
 
     return RunConfig.model_validate(
         {

@@ -1,8 +1,8 @@
 """A whole run, offline: real servers, injected faults, SIGKILL within every stage.
 
-Free text is written by ``transformers serve`` with a tiny random model. Structured replies (lists of instructions,
-scores) cannot come from a random model: those are scripted (`scripted`), behind the same real HTTP server, which also
-injects the faults. Everything runs as its user runs it: ``python -m hypnos_convert run``, in a process of its own.
+Free text is written by ``transformers serve`` with a tiny random model, behind a server that injects faults. Structured
+replies (lists of instructions, scores) cannot come from a random model: those are scripted (`scripted`), by the same
+real HTTP server. Everything runs as its user runs it: ``python -m hypnos_convert run``, in a process of its own.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ CONVERT = Path(__file__).parents[1]
 DEADLINE = 300
 """Seconds that a loaded machine may take for one step."""
 CONCURRENCY = 2
+RECORDS = 16
 SHAPE = {"hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 1, "num_key_value_heads": 1, "head_dim": 64}
 
 
@@ -45,15 +46,23 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def served(base: Path) -> Iterator[str]:
-    """The address of ``transformers serve`` with the tiny model."""
+def talker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random model that writes nonsense; with tied embeddings it would repeat the newline that ends its prompt."""
+    folder = tmp_path_factory.mktemp("model") / "talker"
+    return tiny_checkpoint(folder, "qwen2", tie_word_embeddings=False, **SHAPE)
+
+
+@pytest.fixture(scope="module")
+def served(talker: Path) -> Iterator[str]:
+    """The address of ``transformers serve`` with the random model."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [str(Path(sys.executable).parent / "transformers"), "serve", str(base)]
+    command = [str(Path(sys.executable).parent / "transformers"), "serve", str(talker)]
     process = subprocess.Popen(
         [*command, "--host", "127.0.0.1", "--port", str(port), "--device", "cpu"],
-        env={**os.environ, "HF_HUB_OFFLINE": "1"}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
         wait_for(lambda: healthy(port) or process.poll() is not None)
@@ -93,10 +102,12 @@ def write_records(path: Path, kind: str) -> Path:
     return path
 
 
-def recipe(folder: Path, base: Path, url: str, **changes: Any) -> Path:
-    def endpoint(name: str) -> dict[str, Any]:
+def recipe(folder: Path, base: Path, writers: str, raters: str, timeout: int = 10) -> Path:
+    """A recipe for a whole run; addresses of the servers, and the seconds that the raters' may take to answer."""
+
+    def endpoint(name: str, url: str, timeout: int) -> dict[str, Any]:
         return {
-            "name": name, "base_url": url, "model": name, "concurrency": CONCURRENCY, "timeout_seconds": 10,
+            "name": name, "base_url": url, "model": name, "concurrency": CONCURRENCY, "timeout_seconds": timeout,
             "backoff_seconds": 0.05, "price_per_million_prompt_tokens": 1,
         }  # fmt: skip
 
@@ -113,13 +124,17 @@ def recipe(folder: Path, base: Path, url: str, **changes: Any) -> Path:
     (folder / "benchmark" / "items.jsonl").write_text(json.dumps(item, ensure_ascii=False) + "\n")
     content = {
         "name": "whole",
-        "endpoints": [endpoint("red"), endpoint("blue"), endpoint("green")],
+        "endpoints": [
+            *(endpoint(name, writers, 120) for name in ("red", "blue")),
+            *(endpoint(name, raters, timeout) for name in ("green", "amber")),
+        ],
         "generate": {
-            "writers": ["red", "blue"], "records": 24, "requests_per_round": 4, "parameters": {"max_tokens": 24},
+            "writers": ["red", "blue"], "records": RECORDS, "requests_per_round": 4,
+            "instructions_per_request": 3, "parameters": {"max_tokens": 24},
             # The random model's text is not Chinese.
             "han_share": 0, "answer_characters": [1, 2000],
         },
-        "filter": {"raters": ["red", "blue", "green"], "raters_per_record": 2, "benchmark": "benchmark"},
+        "filter": {"raters": ["green", "amber"], "raters_per_record": 2, "benchmark": "benchmark"},
         "train": {
             "base": str(base), "length": 256, "precision": "fp32",
             "phases": [
@@ -133,7 +148,6 @@ def recipe(folder: Path, base: Path, url: str, **changes: Any) -> Path:
             "id": "tiny", "title_zh": "小", "title_en": "Tiny", "licence": "Apache-2.0", "targets": ["software"],
             "context_window": 256, "system_prompt": "你是麻醉学助手。",
         },
-        **changes,
     }  # fmt: skip
     path = folder / "recipe.yaml"
     path.write_text(yaml.safe_dump(content, allow_unicode=True))
@@ -165,18 +179,25 @@ def replies(folder: Path) -> int:
     return path.read_bytes().count(b'"event": "reply"') if path.exists() else 0
 
 
-def test_a_whole_run_survives_faults_and_a_kill_in_every_stage(base: Path, served: str, tmp_path: Path) -> None:
+def test_a_whole_run_survives_faults_and_a_kill_in_every_stage(
+    base: Path, talker: Path, served: str, tmp_path: Path
+) -> None:
     def answer(request: dict[str, Any]) -> str | None:
         # The client asks in a seed's words for free text; only the other two kinds name JSON keys.
         text = request["messages"][-1]["content"]
         return scripted.answer(request) if "JSON" in text else None
 
     folder = tmp_path / "run"
-    kills = 0
-    with OpenAIServer(answer, faults=FAULTS * 2, upstream=served, upstream_model=str(base)) as server:
-        path = recipe(tmp_path / "recipe", base, server.url)
+    passing = [
+        fault for fault in FAULTS if fault != "timeout"
+    ] * 2  # A real server needs more time than is fun to lose.
+    with (
+        OpenAIServer(answer, faults=passing, upstream=served, upstream_model=str(talker)) as server,
+        OpenAIServer(scripted.answer, faults=FAULTS * 2) as rating,
+    ):
+        path = recipe(tmp_path / "recipe", base, server.url, rating.url, timeout=5)
         within: dict[str, Callable[[], bool]] = {
-            "generate": lambda: replies(folder) >= 12,
+            "generate": lambda: replies(folder) >= 10,
             "filter": lambda: replies(folder) >= generated + 8,
             "train": lambda: any(folder.glob(".train.partial/2-*/checkpoints/*/trainer_state.json")),
             "merge": lambda: (folder / ".merge.partial").exists(),
@@ -192,24 +213,24 @@ def test_a_whole_run_survives_faults_and_a_kill_in_every_stage(base: Path, serve
             wait_until(within[stage], process)
             assert process.poll() is None, folder.with_suffix(".log").read_text()
             kill(process)
-            kills += 1
             assert not (folder / stage).exists(), f"the kill came too late for {stage}"
         assert start(path, folder).wait(DEADLINE) == 0, folder.with_suffix(".log").read_text()
-        assert not server.faults, "every fault was met"
+        assert not server.faults and not rating.faults, "every fault was met"
 
         # Nothing paid twice, but for what was under way when a kill came.
-        paid = Counter(server.paid)
-        assert sum(paid.values()) - len(paid) <= 3 * CONCURRENCY * kills
+        paid = Counter(server.paid + rating.paid)
+        # Two stages asked, each of them two endpoints, and each was killed once.
+        assert sum(paid.values()) - len(paid) <= 2 * 2 * CONCURRENCY
         entries = [entry for entry in lines(folder / "ledger.jsonl") if entry["event"] == "reply"]
         keys = [entry["reply"]["key"] for entry in entries]
         assert len(keys) == len(set(keys)) == len(paid)
-        answered = len(server.paid)
+        answered = len(server.paid) + len(rating.paid)
         assert main(["run", str(path), "--folder", str(folder), "--quiet"]) == 0
-        assert len(server.paid) == answered, "a finished run asks nobody"
+        assert len(server.paid) + len(rating.paid) == answered, "a finished run asks nobody"
 
     # Nothing lost, nothing twice.
     records = [record["id"] for record in lines(folder / "generate" / "records.jsonl")]
-    assert len(records) == len(set(records)) == 24
+    assert len(records) == len(set(records)) == RECORDS
     sorted_out = [
         record["id"]
         for outcome in ("kept", "dropped", "undecided")
@@ -236,8 +257,8 @@ def manifest(folder: Path, stage: str) -> dict[str, Any]:
     return found
 
 
-def scripted_run(tmp_path: Path, base: Path, server: OpenAIServer, **changes: Any) -> tuple[Path, Path]:
-    return recipe(tmp_path / "recipe", base, server.url, **changes), tmp_path / "run"
+def scripted_run(tmp_path: Path, base: Path, server: OpenAIServer) -> tuple[Path, Path]:
+    return recipe(tmp_path / "recipe", base, server.url, server.url), tmp_path / "run"
 
 
 def call(path: Path, folder: Path, command: str = "run", *more: str) -> int:
@@ -289,7 +310,7 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], None], int, str]] = {
     "nothing kept": (
         lambda c: c["filter"].update(thresholds={"mean": 10, "friendliness": 10, "usefulness": 10, "coherence": 10}),
         3,
-        "none of 24 records is kept",
+        f"none of {RECORDS} records is kept",
     ),
     "no benchmark": (lambda c: c["filter"].update(benchmark="nowhere"), 3, "nowhere does not exist"),
     "no base": (lambda c: c["train"].update(base="nowhere"), 3, "no config.json"),

@@ -25,11 +25,11 @@ from hypnos_convert.errors import InputError
 from hypnos_convert.progress import Progress
 from hypnos_convert.runs import StageWork
 from hypnos_convert.train.chat import IGNORED, ChatEncoder, Example, open_tokenizer
-from hypnos_convert.train.job import Job, TrainingError, launch
+from hypnos_convert.train.job import Job, TrainingError, _error, launch
 from hypnos_convert.train.merge import merge_adapter
 from hypnos_convert.train.mixture import mix, read_examples
 from hypnos_convert.train.phases import train_phases
-from hypnos_convert.train.worker import last_checkpoint
+from hypnos_convert.train.worker import last_checkpoint, train
 
 CONVERT = Path(__file__).parents[1]
 SHAPE = {"hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 64}
@@ -295,7 +295,13 @@ def test_phases_build_on_each_other_with_new_adapters_and_stop_early(base: Path,
 
 
 def test_a_failing_trainer_says_so_in_one_line(base: Path, records: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "phase"
-    bad = job(base, folder, records, lora={"targets": ["no_such_layer"]})
-    with pytest.raises(TrainingError, match=r"training failed with exit code 1: .*no_such_layer.*train.log"):
-        launch(bad, folder / "job.json", None)
+    bad = job(base, tmp_path / "phase", records, lora={"targets": ["no_such_layer"]})
+    with pytest.raises(ValueError, match="no_such_layer"):
+        train(bad)
+    log = tmp_path / "train.log"
+    log.write_text("loading\nTraceback\nValueError: Target modules {'no_such_layer'} not found\n")
+    error = _error(1, log)
+    assert isinstance(error, TrainingError)
+    assert str(error).startswith("training failed with exit code 1: ValueError: Target modules {'no_such_layer'}")
+    with pytest.raises(InputError, match=r"train.accelerate: .*none.yaml does not exist"):
+        launch(bad, tmp_path / "job.json", tmp_path / "none.yaml")

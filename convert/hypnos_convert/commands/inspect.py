@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..journal import Journal
+from ..journal import parse_lines
 from ..runs import STAGES, damage, read_manifest
 
 
@@ -50,19 +50,18 @@ def _ledger(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     endpoints: dict[str, Any] = {}
-    # Opening it takes the lock, so a run under way says so instead of being read half-written.
-    with Journal(path) as journal:
-        for line in journal.lines:
-            name = line["endpoint"]
-            sums = endpoints.setdefault(
-                name, {"requests": 0, "prompt_tokens": 0, "completion_tokens": 0, "cost": 0.0, "faults": 0}
-            )
-            if line["event"] == "fault":
-                sums["faults"] += 1
-                continue
-            sums["requests"] += 1
-            for key in ("prompt_tokens", "completion_tokens", "cost"):
-                sums[key] += line["reply"][key]
+    # Without the lock, for a run may be under way; its last line may be half-written.
+    whole, _, _ = path.read_bytes().rpartition(b"\n")
+    for line in parse_lines(whole.decode("utf-8"), path):
+        sums = endpoints.setdefault(
+            line["endpoint"], {"requests": 0, "prompt_tokens": 0, "completion_tokens": 0, "cost": 0.0, "faults": 0}
+        )
+        if line["event"] == "fault":
+            sums["faults"] += 1
+            continue
+        sums["requests"] += 1
+        for key in ("prompt_tokens", "completion_tokens", "cost"):
+            sums[key] += line["reply"][key]
     return endpoints
 
 
