@@ -20,6 +20,7 @@ COMMANDS = {
     "quantize": ("hypnos_convert.commands.quantize", "write the quantised weights alone"),
     "compile": ("hypnos_convert.commands.compile", "compile one model library alone"),
     "verify": ("hypnos_convert.commands.verify", "check every file of a package against its manifest"),
+    "sign": ("hypnos_convert.commands.sign", "sign a package, so that the page can tell who made it"),
     "index": ("hypnos_convert.commands.index", "list the packages of a folder for the page that serves it"),
     "bench": ("hypnos_convert.bench", "measure size and speed of compiled libraries"),
 }
