@@ -5,7 +5,7 @@ import { App } from './app/App.tsx';
 import { ErrorBoundary } from './app/ErrorBoundary.tsx';
 import { RecoveryScreen } from './app/RecoveryScreen.tsx';
 import { createShell } from './app/shell.ts';
-import { loadDefaultModel, showEnginePhase, startStores } from './app/start.ts';
+import { loadDefaultModel, showEnginePhase, startStores, tidyPackages } from './app/start.ts';
 import { followTheme } from './app/theme.ts';
 import { setLocale, startI18n } from './i18n/index.ts';
 import { StoresContext } from './state/hooks.ts';
@@ -37,6 +37,7 @@ try {
     </StrictMode>,
   );
   loadDefaultModel(stores, shell.getState().servedLocally);
+  tidyPackages();
 } catch (error) {
   await startI18n('zh-CN');
   root.render(<RecoveryScreen error={error} />);

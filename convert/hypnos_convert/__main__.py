@@ -29,6 +29,7 @@ COMMANDS = {
     "quantize": ("hypnos_convert.commands.quantize", "write the quantised weights alone"),
     "compile": ("hypnos_convert.commands.compile", "compile one model library alone"),
     "verify": ("hypnos_convert.commands.verify", "check every file of a package against its manifest"),
+    "sign": ("hypnos_convert.commands.sign", "sign a package, so that the page can tell who made it"),
     "index": ("hypnos_convert.commands.index", "list the packages of a folder for the page that serves it"),
     "evaluate": ("hypnos_convert.commands.evaluate", "score a model on the benchmark, or on items of your own"),
     "compare": ("hypnos_convert.commands.compare", "test whether two results differ"),

@@ -25,6 +25,9 @@ from .staging import hash_file
 
 MANIFEST_NAME = "hypnos-package.json"
 FORMAT = "hypnos-package/1"
+SIGNATURE_NAME = "hypnos-package.sig"
+"""Of the manifest, so it cannot be listed in it."""
+
 REQUIRED_FILES = ("mlc-chat-config.json", "tensor-cache.json", "tokenizer.json")
 """What web-llm asks for by name."""
 
@@ -116,7 +119,7 @@ def _file_problems(folder: Path, files: list[dict[str, Any]]) -> Iterator[str]:
             yield f"{path}: content changed (SHA-256 differs)"
     for file in sorted(folder.rglob("*")):
         path = file.relative_to(folder).as_posix()
-        if not file.is_dir() and path not in listed and path != MANIFEST_NAME:
+        if not file.is_dir() and path not in listed and path not in (MANIFEST_NAME, SIGNATURE_NAME):
             yield f"{path}: not listed"
 
 

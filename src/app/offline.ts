@@ -3,6 +3,7 @@
  */
 import type { PackageId } from '../shared/types.ts';
 import { HypnosError } from '../shared/errors.ts';
+import { createRateMeter } from '../platform/rate.ts';
 import { forget, isKept, keep } from '../packages/offline.ts';
 import { fetchIndex, fetchServedManifest, locate } from '../packages/served.ts';
 import type { KeepProgress } from '../ui/shell.ts';
@@ -49,18 +50,4 @@ export async function keepPackage(
 
 export async function dropPackage(id: PackageId): Promise<void> {
   await forget(locate(await fetchIndex(modelsUrl(), fetchFile), id), caches);
-}
-
-const RATE_WINDOW_MS = 4000;
-
-/** Bytes per second over the last seconds; null until half a second has been seen. */
-export function createRateMeter(): (bytesDone: number, now: number) => number | null {
-  const samples: { readonly bytes: number; readonly at: number }[] = [];
-  return (bytes, at) => {
-    samples.push({ bytes, at });
-    while (samples.length > 2 && at - (samples[1]?.at ?? at) > RATE_WINDOW_MS) samples.shift();
-    const [oldest] = samples;
-    if (!oldest || at - oldest.at < 500) return null;
-    return Math.max(0, (bytes - oldest.bytes) / ((at - oldest.at) / 1000));
-  };
 }

@@ -11,6 +11,8 @@ export function startStores(): StoresHandle {
   const fetchFile = (url: string, init: RequestInit) => fetch(url, init);
   const engine = createEngineClient({
     locate: async (id) => {
+      const { isInstalledKey, installedBaseUrl } = await import('../packages/installed.ts');
+      if (isInstalledKey(id)) return { id, baseUrl: installedBaseUrl(id) };
       const { fetchIndex, locate } = await import('../packages/served.ts');
       return locate(await fetchIndex(modelsUrl, fetchFile), id);
     },
@@ -49,4 +51,12 @@ export function loadDefaultModel(stores: StoresHandle, servedLocally: boolean): 
   const stop = model.subscribe(() => {
     if (consider()) stop();
   });
+}
+
+/** Frees what removed packages and broken-off imports left behind; in the background, it needs nobody. */
+export function tidyPackages(): void {
+  void import('../state/manager.ts').then(
+    ({ tidyAtStart }) => tidyAtStart(),
+    () => undefined,
+  );
 }

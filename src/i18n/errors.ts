@@ -25,7 +25,7 @@ export function useErrorText(error: CodedError): ErrorText {
     what: t(`${code}.what`, values),
     kept: t(`${code}.kept`, values) + space,
     next: t(`${code}.next`, values),
-    detail: ['message', 'path']
+    detail: ['message', 'path', 'reason']
       .flatMap((key) => (error.detail[key] === undefined ? [] : [String(error.detail[key])]))
       .join(' · '),
   };

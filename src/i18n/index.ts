@@ -6,6 +6,7 @@
 import i18next from 'i18next';
 import { initReactI18next } from 'react-i18next';
 import zhCN from './zh-CN/index.ts';
+import type manager from './zh-CN/manager.json'; // added by the screen that needs it
 
 /** The shape of the source locale with any strings in it: what a translation must fill. */
 type Strings<Tree> = { readonly [Key in keyof Tree]: Tree[Key] extends string ? string : Strings<Tree[Key]> };
@@ -15,7 +16,7 @@ export type Namespace = keyof typeof zhCN;
 declare module 'i18next' {
   interface CustomTypeOptions {
     defaultNS: 'common';
-    resources: typeof zhCN;
+    resources: typeof zhCN & { manager: typeof manager };
   }
 }
 

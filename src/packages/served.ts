@@ -110,9 +110,12 @@ export async function fetchServedManifest(served: ServedPackage, fetchFile: Fetc
   return manifest;
 }
 
-/** @throws HypnosError 'package-manifest-invalid' if the manifest is another package's */
+/**
+ * @param id as served, or the key of an installed package: `<id>@<digits>`
+ * @throws HypnosError 'package-manifest-invalid' if the manifest is another package's
+ */
 export function checkId(manifest: PackageManifest, id: PackageId): void {
-  if (manifest.id === id) return;
+  if (manifest.id === id.split('@', 1)[0]) return;
   throw new HypnosError('package-manifest-invalid', {
     path: '#/id',
     reason: `${manifest.id}, served as ${id}`,

@@ -3,7 +3,7 @@
 /** UUID v4 or v7; never reused. */
 export type ConversationId = string;
 export type MessageId = string;
-/** The `id` of a package's manifest. */
+/** The `id` of a served package's manifest; of an installed one `<id>@<digits of its manifest's hash>`. */
 export type PackageId = string;
 /** Milliseconds since the Unix epoch. */
 export type Timestamp = number;

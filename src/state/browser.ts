@@ -16,8 +16,8 @@ export function browserPorts(options: {
     history: openHistory({ locks: (navigator as { locks?: LockManager }).locks }),
     listPackages: async () => {
       // A chunk of its own: its schema validator would be a tenth of what the first paint waits for.
-      const { listServedPackages } = await import('./packages.ts');
-      return listServedPackages(modelsUrl, { fetch: (url, init) => fetch(url, init), caches: window.caches });
+      const { listPackages } = await import('./packages.ts');
+      return listPackages(modelsUrl, { fetch: (url, init) => fetch(url, init), caches: window.caches });
     },
     createLease: (onHandover) => new EngineLease(onHandover),
     storage: browserStorage(),

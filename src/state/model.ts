@@ -83,6 +83,7 @@ export function createModelRoom(ports: StorePorts, whenIdle: () => Promise<void>
       wanted ??= { id: null };
       lease.requestHandover();
     },
+    refreshPackages: () => listPackages(),
   }));
 
   const listed = listPackages();

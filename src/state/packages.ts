@@ -1,6 +1,9 @@
-/** The packages served with the page, as the screens tell of them. */
+/** The packages served with the page and those installed in this browser, as the screens tell of them. */
+import { listInstalled } from '../packages/installed.ts';
+import type { InstalledRecord } from '../packages/installed.ts';
 import { packageBytes } from '../packages/manifest.ts';
 import type { PackageManifest } from '../packages/manifest.ts';
+import { HypnosError } from '../shared/errors.ts';
 import { isKept } from '../packages/offline.ts';
 import type { Caches } from '../packages/offline.ts';
 import type { Fetch } from '../packages/reader.ts';
@@ -8,9 +11,15 @@ import { fetchIndex, fetchServedManifest } from '../packages/served.ts';
 import type { ServedPackages } from './ports.ts';
 import type { PackageSummary } from './types.ts';
 
-export function summarise(manifest: PackageManifest, offline: boolean): PackageSummary {
+/** @param installed its record, where it is installed in this browser */
+export function summarise(
+  manifest: PackageManifest,
+  offline: boolean,
+  installed: InstalledRecord | null = null,
+): PackageSummary {
+  const { base, stages, built_with: builtWith } = manifest.provenance;
   return {
-    id: manifest.id,
+    id: installed?.key ?? manifest.id,
     version: manifest.version,
     title: manifest.title,
     notice: manifest.clinical.notice,
@@ -23,6 +32,45 @@ export function summarise(manifest: PackageManifest, offline: boolean): PackageS
     licence: manifest.provenance.licence,
     data: manifest.provenance.data,
     offline,
+    facts: {
+      base,
+      stages,
+      builtWith,
+      libraries: manifest.libraries,
+      evaluation: manifest.evaluation,
+      reviewer: manifest.clinical.reviewer ?? null,
+      files: manifest.files,
+      installed: installed && {
+        verified: installed.verified === 'manifest',
+        signature: installed.signature,
+        source: installed.source,
+        installedAt: installed.installedAt,
+      },
+    },
+  };
+}
+
+/**
+ * All packages: installed ones first, they need no network. What is served is left out where it cannot be reached, unless that
+ * leaves nothing.
+ * @throws HypnosError as listServedPackages
+ */
+export async function listPackages(
+  modelsUrl: string,
+  ports: { readonly fetch: Fetch; readonly caches: Caches },
+): Promise<ServedPackages> {
+  const [installed, served] = await Promise.all([
+    listInstalled(),
+    listServedPackages(modelsUrl, ports).catch((error: unknown) => HypnosError.from(error)),
+  ]);
+  const brought = installed.map(({ manifest, record }) => summarise(manifest, true, record));
+  if (served instanceof HypnosError) {
+    if (brought.length === 0) throw served;
+    return { defaultId: brought[0]?.id ?? null, packages: brought };
+  }
+  return {
+    defaultId: served.defaultId ?? brought[0]?.id ?? null,
+    packages: [...brought, ...served.packages],
   };
 }
 

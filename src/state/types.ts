@@ -10,6 +10,8 @@ import type { EngineState } from '../engine/client/types.ts';
 import type { DeviceReport } from '../engine/shared/api.ts';
 import type { CodedError } from '../shared/errors.ts';
 import type { HistoryStatus, ImportReport, SearchHit } from '../history/types.ts';
+import type { InstalledRecord, SignatureState } from '../packages/installed.ts';
+import type { PackageManifest } from '../packages/manifest.ts';
 import type {
   Conversation,
   ConversationId,
@@ -17,6 +19,7 @@ import type {
   MessageId,
   PackageId,
   SamplingSettings,
+  Timestamp,
 } from '../shared/types.ts';
 
 export type { HistoryStatus, ImportReport, SearchHit } from '../history/types.ts';
@@ -122,7 +125,27 @@ export interface HistoryActions {
 export const UNDO_MS = 10_000;
 export type HistoryStore = StoreApi<HistoryState & HistoryActions>;
 
-/** A package served with the page, as its manifest tells it. */
+/** What the models screen tells of a package beyond one line. */
+export interface PackageFacts {
+  readonly base: string;
+  readonly stages: readonly string[];
+  /** Versions by tool. */
+  readonly builtWith: Readonly<Record<string, string>>;
+  readonly libraries: PackageManifest['libraries'];
+  readonly evaluation: PackageManifest['evaluation'];
+  readonly reviewer: string | null;
+  readonly files: PackageManifest['files'];
+  /** null: served with the page. */
+  readonly installed: {
+    /** Every byte against a manifest that came with it; false: a plain folder whose hashes were only computed here. */
+    readonly verified: boolean;
+    readonly signature: SignatureState;
+    readonly source: InstalledRecord['source'];
+    readonly installedAt: Timestamp;
+  } | null;
+}
+
+/** A package served with the page or installed in this browser, as its manifest tells it. */
 export interface PackageSummary {
   readonly id: PackageId;
   readonly version: string;
@@ -136,8 +159,9 @@ export interface PackageSummary {
   readonly bytes: number;
   readonly licence: string;
   readonly data: readonly string[];
-  /** Kept for offline use by the service worker. */
+  /** Kept for offline use by the service worker, or installed. */
   readonly offline: boolean;
+  readonly facts?: PackageFacts;
 }
 
 /** Which tab holds the one engine. */
@@ -161,6 +185,8 @@ export interface ModelActions {
   setDefault(id: PackageId): void;
   /** Asks the other tab to give up the engine. */
   requestLease(): void;
+  /** Looks again which packages there are. Never rejects. */
+  refreshPackages(): Promise<void>;
 }
 export type { EngineState } from '../engine/client/types.ts';
 export type { AdapterReport, DeviceReport, LoadProgress, LoadStage } from '../engine/shared/api.ts';

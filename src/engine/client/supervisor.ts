@@ -265,8 +265,10 @@ export class EngineSupervisor implements EngineClient {
         this.#onLoadError(fromCoded(result.error));
         return;
       }
-      this.#setState({ phase: 'ready', model: result.value });
-      for (const waiter of this.#takeWaiters()) waiter.resolve(result.value);
+      // The manifest's id, which an engine tells, is not unique: several versions may be installed.
+      const model = { ...result.value, id: packageId };
+      this.#setState({ phase: 'ready', model });
+      for (const waiter of this.#takeWaiters()) waiter.resolve(model);
       this.#drain();
     } catch (error) {
       if (epoch === this.#epoch) this.#onLoadError(HypnosError.from(error, 'engine-load-failed'));

@@ -6,6 +6,7 @@ import { HypnosError } from '../../shared/errors.ts';
 import type { CodedError, Result } from '../../shared/errors.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { describeAdapter, findAdapter, reportDevice } from '../../platform/webgpu.ts';
+import { packageFetch } from '../../packages/installed.ts';
 import { chooseLibrary } from '../../packages/library.ts';
 import { PackageReader, fetchManifest } from '../../packages/reader.ts';
 import { checkId } from '../../packages/served.ts';
@@ -136,7 +137,7 @@ export class WebLlmEngine implements Omit<EngineApi, 'ping'> {
     onFailure: (error: HypnosError) => void,
   ): Promise<LoadedModel> {
     const gpu = navigator.gpu as GPU | undefined;
-    const fetchFile = (url: string, init: RequestInit) => fetch(url, init);
+    const fetchFile = packageFetch; // served or installed, all the same to the reader
 
     meter.begin('manifest');
     const code = import('./webllm.ts'); // 6.8 MB: on its way while the manifest is read

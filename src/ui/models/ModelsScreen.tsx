@@ -1,15 +1,20 @@
 import { useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
+import { addManagerSentences } from '../../i18n/manager.ts';
 import { useModel, useStores } from '../../state/hooks.ts';
 import { ErrorNotice, ScreenHeader } from '../components/index.ts';
 import { Page, Section } from '../components/Page.tsx';
 import { DeviceReportCard } from '../device/DeviceReportCard.tsx';
 import { useShell } from '../shell.ts';
+import { ImportPanel } from './ImportPanel.tsx';
 import { PackageCard } from './PackageCard.tsx';
+import { Leftovers } from './Leftovers.tsx';
 import { StorageCard } from './StorageCard.tsx';
 import styles from './ModelsScreen.module.css';
 
-/** The packages served with the page, what they are, and what this device makes of them. */
+addManagerSentences();
+
+/** The packages served and installed, what they are, what this device makes of them, and how to bring more. */
 export function ModelsScreen() {
   const { t } = useTranslation('models');
   const { model } = useStores();
@@ -37,6 +42,8 @@ export function ModelsScreen() {
           {isLoaded && packages.length === 0 && <p className={styles.empty}>{t('empty')}</p>}
           {!isLoaded && <p className={styles.empty}>{t('reading')}</p>}
         </div>
+        <Leftovers />
+        <ImportPanel />
         <Section title={t('storage.title')} hint={t('storage.hint')}>
           <StorageCard />
         </Section>

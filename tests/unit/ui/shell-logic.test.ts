@@ -1,7 +1,7 @@
 /** The shell's logic without a page. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createRateMeter } from '../../../src/app/offline.ts';
+import { createRateMeter } from '../../../src/platform/rate.ts';
 import { browserOf, findDeviceProblem, isLinux } from '../../../src/ui/device/problem.ts';
 import { formatReport } from '../../../src/ui/device/report.ts';
 import { formatBytes, formatCount, formatSeconds } from '../../../src/ui/format.ts';

@@ -1,0 +1,125 @@
+/**
+ * A source descriptor, opened: what it holds, and each file's content as chunks. A stick that was pulled, a file that changed
+ * after it was picked or a server that is gone end a read with one error that names the file.
+ */
+import { HypnosError } from '../../shared/errors.ts';
+import type { SourceDescriptor } from '../source.ts';
+import { openArchive } from './archive.ts';
+
+/** One read from disk. Files up to this size come as one chunk. */
+export const CHUNK_BYTES = 32 * 2 ** 20;
+
+export type Chunk = Uint8Array<ArrayBuffer>;
+
+export interface OpenSource {
+  readonly kind: SourceDescriptor['kind'];
+  /** Of the folder, archive or address, as the user knows it. */
+  readonly name: string;
+  /** Bytes by path; null where a source cannot be listed (an address). */
+  readonly sizes: ReadonlyMap<string, number> | null;
+  /** @throws HypnosError 'package-source-lost', 'package-file-missing', 'network-unavailable' */
+  read(path: string, signal: AbortSignal): AsyncIterable<Chunk>;
+}
+
+/** @throws HypnosError 'package-source-lost', 'package-archive-invalid' */
+export async function openSource(descriptor: SourceDescriptor): Promise<OpenSource> {
+  switch (descriptor.kind) {
+    case 'folder':
+      return openBlobs('folder', descriptor.handle.name, await filesBelow(descriptor.handle, ''));
+    case 'files':
+      return openBlobs(
+        'files',
+        descriptor.name,
+        new Map(descriptor.files.map(({ path, file }) => [path, file])),
+      );
+    case 'archive':
+      return openBlobs('archive', descriptor.file.name, await openArchive(descriptor.file));
+    case 'url':
+      return openUrl(descriptor.baseUrl);
+  }
+}
+
+function openBlobs(kind: OpenSource['kind'], name: string, blobs: ReadonlyMap<string, Blob>): OpenSource {
+  return {
+    kind,
+    name,
+    sizes: new Map([...blobs].map(([path, blob]) => [path, blob.size])),
+    read: (path, signal) => {
+      const blob = blobs.get(path);
+      if (!blob) throw new HypnosError('package-file-missing', { file: path });
+      return readBlob(blob, path, signal);
+    },
+  };
+}
+
+/** The next chunk is on its way while the caller has the last one. */
+async function* readBlob(blob: Blob, path: string, signal: AbortSignal): AsyncGenerator<Chunk> {
+  const readAt = (offset: number) => {
+    const reading = blob.slice(offset, offset + CHUNK_BYTES).arrayBuffer();
+    reading.catch(() => {}); // reported where it is awaited
+    return reading;
+  };
+  let next = readAt(0);
+  for (let offset = 0; offset < blob.size; offset += CHUNK_BYTES) {
+    let chunk: Chunk;
+    try {
+      chunk = new Uint8Array(await next);
+    } catch (error) {
+      throw lost(path, error);
+    }
+    if (signal.aborted) throw new HypnosError('cancelled');
+    if (offset + CHUNK_BYTES < blob.size) next = readAt(offset + CHUNK_BYTES);
+    yield chunk;
+  }
+}
+
+async function filesBelow(folder: FileSystemDirectoryHandle, prefix: string): Promise<Map<string, File>> {
+  const files = new Map<string, File>();
+  try {
+    for await (const [name, handle] of folder.entries()) {
+      if (handle.kind === 'file')
+        files.set(`${prefix}${name}`, await (handle as FileSystemFileHandle).getFile());
+      else {
+        const below = await filesBelow(handle as FileSystemDirectoryHandle, `${prefix}${name}/`);
+        for (const [path, file] of below) files.set(path, file);
+      }
+    }
+  } catch (error) {
+    throw lost(prefix || folder.name, error);
+  }
+  return files;
+}
+
+function openUrl(baseUrl: string): OpenSource {
+  const { origin, pathname } = new URL(baseUrl);
+  if (origin !== self.location.origin || !baseUrl.endsWith('/'))
+    throw new HypnosError('package-not-found', { id: baseUrl, reason: 'not a folder of this origin' });
+  return {
+    kind: 'url',
+    name: pathname,
+    sizes: null,
+    read: async function* (path, signal) {
+      try {
+        const response = await fetch(new URL(path, baseUrl), { cache: 'no-cache', signal });
+        if (response.status === 404 || response.status === 410)
+          throw new HypnosError('package-file-missing', { file: path });
+        if (!response.ok)
+          throw new HypnosError('network-unavailable', { file: path, status: response.status });
+        const reader = response.body?.getReader();
+        for (;;) {
+          const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
+          if (done) return;
+          yield value;
+        }
+      } catch (error) {
+        if (signal.aborted) throw new HypnosError('cancelled');
+        throw HypnosError.from(error, 'network-unavailable');
+      }
+    },
+  };
+}
+
+function lost(file: string, error: unknown): HypnosError {
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return new HypnosError('package-source-lost', { file, message }, { cause: error });
+}

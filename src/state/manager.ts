@@ -1,0 +1,190 @@
+/**
+ * Installing, verifying and removing packages, for the models screen. A chunk of its own, made when that screen first opens; it
+ * outlives the screen, so that an import goes on while the user reads something else.
+ *
+ *   screen -> actions -> import worker (src/packages/worker) -> OPFS; then the list of packages is read again
+ */
+import { createStore } from 'zustand/vanilla';
+import type { StoreApi } from 'zustand/vanilla';
+import type { ImportProgress } from '../packages/import.ts';
+import { spawnImportWorker } from '../packages/importWorker.ts';
+import type { ImportWorker } from '../packages/importWorker.ts';
+import { listRecords, openRoom } from '../packages/installed.ts';
+import type { InstalledRecord, PendingRecord } from '../packages/installed.ts';
+import type { SourceDescriptor } from '../packages/source.ts';
+import { fetchTrustedKeys } from '../packages/trustedKeys.ts';
+import { createRateMeter } from '../platform/rate.ts';
+import { HypnosError } from '../shared/errors.ts';
+import type { CodedError, Result } from '../shared/errors.ts';
+import type { PackageId } from '../shared/types.ts';
+import type { ModelStore } from './types.ts';
+
+export type { SourceDescriptor } from '../packages/source.ts';
+
+export interface ManagerJob {
+  readonly kind: 'import' | 'verify';
+  /** The package that is verified; null for an import. */
+  readonly key: PackageId | null;
+  readonly progress: ImportProgress;
+  /** Null until known. */
+  readonly bytesPerSecond: number | null;
+  readonly secondsLeft: number | null;
+}
+
+export interface ManagerState {
+  readonly job: ManagerJob | null;
+  /** Imports that did not end, and how much of each is here. */
+  readonly pending: readonly PendingRecord[];
+  /** Packages that can be brought back until the next start. */
+  readonly removed: readonly {
+    readonly key: PackageId;
+    readonly title: { readonly zh: string; readonly en: string };
+  }[];
+  /** The last action's failure; `key` where it belongs to a package. */
+  readonly failure: { readonly key: PackageId | null; readonly error: CodedError } | null;
+  /** What the last verification of a package found. */
+  readonly checked: ReadonlyMap<PackageId, readonly string[]>;
+  /** What the last import brought. */
+  readonly imported: PackageId | null;
+}
+
+export interface ManagerActions {
+  refresh(): Promise<void>;
+  /** Brings a package; one that is installed already is repaired. */
+  importFrom(source: SourceDescriptor): Promise<void>;
+  cancel(): void;
+  verify(key: PackageId): Promise<void>;
+  remove(key: PackageId): Promise<void>;
+  restore(key: PackageId): Promise<void>;
+  discard(key: PackageId): Promise<void>;
+  fail(error: CodedError): void;
+  dismissFailure(): void;
+}
+export type ManagerStore = StoreApi<ManagerState & ManagerActions>;
+
+export function createManager(model: ModelStore, modelsUrl: string): ManagerStore {
+  let worker: ImportWorker | null = null;
+  const work = () => (worker ??= spawnImportWorker());
+
+  const store = createStore<ManagerState & ManagerActions>((set, get) => {
+    async function run<Value>(
+      kind: ManagerJob['kind'],
+      key: PackageId | null,
+      action: (onProgress: (progress: ImportProgress) => void) => Promise<Result<Value>>,
+    ): Promise<Value | null> {
+      if (get().job) return null;
+      const rate = createRateMeter();
+      let stage: ImportProgress['stage'] | null = null;
+      const onProgress = (progress: ImportProgress) => {
+        stage = progress.stage;
+        const bytesPerSecond =
+          stage === 'copying' || stage === 'checking' ? rate(progress.bytesDone, performance.now()) : null;
+        const left = progress.bytesTotal - progress.bytesDone;
+        set({
+          job: {
+            kind,
+            key,
+            progress,
+            bytesPerSecond,
+            secondsLeft: bytesPerSecond ? left / bytesPerSecond : null,
+          },
+        });
+      };
+      set({ failure: null, imported: null });
+      onProgress({ stage: 'reading', file: null, bytesDone: 0, bytesTotal: 0 });
+      let value: Value | null = null;
+      try {
+        const result = await action(onProgress);
+        if (result.ok) value = result.value;
+        else if (result.error.code !== 'cancelled') set({ failure: { key, error: result.error } });
+      } catch (error) {
+        set({ failure: { key, error: HypnosError.from(error, 'storage-unavailable').toCoded() } });
+      }
+      set({ job: null });
+      await get().refresh();
+      return value;
+    }
+
+    async function change(key: PackageId, action: Promise<Result<null>>): Promise<void> {
+      const result = await action;
+      if (!result.ok) set({ failure: { key, error: result.error } });
+      await get().refresh();
+    }
+
+    return {
+      job: null,
+      pending: [],
+      removed: [],
+      failure: null,
+      checked: new Map(),
+      imported: null,
+
+      refresh: async () => {
+        const [pending, removed] = await Promise.all([
+          listRecords<PendingRecord>('pending'),
+          listRecords<InstalledRecord>('removed'),
+          model.getState().refreshPackages(),
+        ]);
+        set({
+          pending,
+          removed: removed.map(({ key, manifest }) => ({ key, title: titleOf(manifest) })),
+        });
+      },
+      importFrom: async (source) => {
+        const key = await run('import', null, async (onProgress) => {
+          const trusted = await fetchTrustedKeys(modelsUrl);
+          return work().import(source, trusted, onProgress);
+        });
+        if (key !== null) set({ imported: key });
+      },
+      cancel: () => void work().cancel(),
+      verify: async (key) => {
+        const damaged = await run('verify', key, (onProgress) => work().verify(key, onProgress));
+        if (damaged) set({ checked: new Map(get().checked).set(key, damaged) });
+      },
+      remove: async (key) => {
+        const { engine, unload } = model.getState();
+        const isLoaded =
+          (engine.phase === 'ready' || engine.phase === 'generating') && engine.model.id === key;
+        if (isLoaded) await unload();
+        await change(key, work().remove(key));
+      },
+      restore: (key) => change(key, work().restore(key)),
+      discard: (key) => change(key, work().discard(key)),
+      fail: (error) => {
+        set({ failure: { key: null, error } });
+      },
+      dismissFailure: () => {
+        set({ failure: null });
+      },
+    };
+  });
+  void store.getState().refresh();
+  return store;
+}
+
+function titleOf(manifest: string): { readonly zh: string; readonly en: string } {
+  return (JSON.parse(manifest) as { title: { zh: string; en: string } }).title;
+}
+
+/** Held, shared, by every open page. */
+const PAGES_LOCK = 'hypnos-packages-pages';
+
+/**
+ * At a start with no other page open: removed packages go for good, and so do bytes that belong to nothing. Never rejects.
+ */
+export async function tidyAtStart(): Promise<void> {
+  const { locks } = navigator as { locks?: LockManager };
+  if (!locks) return;
+  await locks
+    .request(PAGES_LOCK, { ifAvailable: true }, async (lock) => {
+      if (!lock || !(await openRoom('staging'))) return;
+      const worker = spawnImportWorker();
+      await worker.tidy(true);
+      worker.terminate();
+    })
+    .catch(() => undefined);
+  void locks
+    .request(PAGES_LOCK, { mode: 'shared' }, () => new Promise<never>(() => {}))
+    .catch(() => undefined);
+}
