@@ -25,6 +25,12 @@ const ModelsScreen = lazy(async () => ({
 const SettingsScreen = lazy(async () => ({
   default: (await import('../ui/settings/SettingsScreen.tsx')).SettingsScreen,
 }));
+const CrisisScreen = lazy(async () => ({
+  default: (await import('../ui/crisis/CrisisScreen.tsx')).CrisisScreen,
+}));
+const DoseScreen = lazy(async () => ({
+  default: (await import('../ui/dose/DoseScreen.tsx')).DoseScreen,
+}));
 const DeviceScreen = lazy(async () => ({
   default: (await import('../ui/device/DeviceScreen.tsx')).DeviceScreen,
 }));
@@ -111,6 +117,8 @@ function Screens() {
       <Route path="/settings">
         <SettingsScreen />
       </Route>
+      <Route path="/crisis/:id?">{({ id }) => <CrisisScreen id={id ?? null} />}</Route>
+      <Route path="/dose/:calculator?">{({ calculator }) => <DoseScreen page={calculator ?? null} />}</Route>
       <Route path="/device">
         <DeviceScreen />
       </Route>

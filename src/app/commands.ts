@@ -20,6 +20,8 @@ export interface Command extends CommandEntry {
   readonly run?: (context: CommandContext) => unknown;
   /** Also while the caret is in a text. Needs a modifier or it would eat characters. */
   readonly inText?: boolean;
+  /** Also over a dialog, and in an input method's composition. */
+  readonly always?: boolean;
 }
 
 export const NARROW = '(max-width: 900px)';
@@ -51,6 +53,7 @@ export const COMMANDS: readonly Command[] = [
   { id: 'stop', group: 'answer', keys: ['escape'], inText: true, run: stop },
   { id: 'regenerate', group: 'answer', keys: ['mod+alt+r'], inText: true, run: regenerate },
 
+  { id: 'crisis', group: 'view', keys: ['mod+k'], inText: true, always: true, run: openCrisis },
   {
     id: 'models',
     group: 'view',
@@ -85,17 +88,26 @@ export const COMMANDS: readonly Command[] = [
 export function listenForCommands(context: CommandContext): () => void {
   const onKeyDown = (event: KeyboardEvent) => {
     // A key in an input method's composition, or one that a dialog, menu or field has used, is no command.
-    if (event.defaultPrevented || event.isComposing || event.repeat) return;
-    if (document.querySelector('[role="dialog"], [role="alertdialog"], [role="menu"], [role="listbox"]'))
-      return;
     const command = COMMANDS.find(({ keys }) => keys.some((combination) => matchesKeys(event, combination)));
-    if (!command?.run || (!command.inText && isTextTarget(event.target))) return;
+    if (!command?.run || event.repeat) return;
+    if (!command.always && (event.defaultPrevented || event.isComposing || isSomethingOpen())) return;
+    if (!command.inText && isTextTarget(event.target)) return;
     if (command.run(context) !== false) event.preventDefault();
   };
   addEventListener('keydown', onKeyDown);
   return () => {
     removeEventListener('keydown', onKeyDown);
   };
+}
+
+const isSomethingOpen = () =>
+  document.querySelector('[role="dialog"], [role="alertdialog"], [role="menu"], [role="listbox"]') !== null;
+
+/** Needs no model and no network. What lies over the page goes with the screen it belongs to. */
+function openCrisis({ shell }: CommandContext) {
+  shell.getState().setDrawerOpen(false);
+  shell.getState().setShortcutsOpen(false);
+  navigate('/crisis');
 }
 
 function newConversation({ shell }: CommandContext) {

@@ -38,6 +38,15 @@ export const HYPNOS_ERROR_CODES = [
   'import-invalid', // schema mismatch; detail.path
   'import-too-large',
   'import-newer-version',
+  // The library and imported documents
+  'library-unavailable', // the cards cannot be fetched; detail.file
+  'library-invalid', // detail.file, path, reason
+  'document-unsupported', // no kind of file that can be read; detail.file
+  'document-too-large', // detail.file, bytes, limit
+  'document-damaged', // detail.file, message
+  'document-encrypted', // wants a password; detail.file
+  'document-scanned', // pages are pictures: no text in them; detail.file, pages
+  'document-empty', // no text; detail.file
   'unknown',
 ] as const;
 

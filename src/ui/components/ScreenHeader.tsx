@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
-import { Menu as MenuIcon } from 'lucide-react';
+import { Menu as MenuIcon, Siren } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
+import { Link } from 'wouter';
 import { useShellLayout } from './layout.ts';
 import { IconButton } from './Button.tsx';
 import styles from './ScreenHeader.module.css';
@@ -14,6 +15,7 @@ export interface ScreenHeaderProps {
 /** The top line of every screen. Where the sidebar is hidden it holds the button that opens it. */
 export function ScreenHeader({ title, children }: ScreenHeaderProps) {
   const { t } = useTranslation();
+  const { t: shell } = useTranslation('shell');
   const { sidebarHidden, openSidebar } = useShellLayout();
   return (
     <header className={styles.header}>
@@ -24,6 +26,11 @@ export function ScreenHeader({ title, children }: ScreenHeaderProps) {
       )}
       <h1 className={styles.title}>{title}</h1>
       {children && <div className={styles.end}>{children}</div>}
+      {sidebarHidden && (
+        <Link href="/crisis" className={styles.crisis} aria-label={shell('crisis')}>
+          <Siren size={18} aria-hidden />
+        </Link>
+      )}
     </header>
   );
 }

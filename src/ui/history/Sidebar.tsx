@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { Cpu, Keyboard, PanelLeftClose, Plus, Settings } from 'lucide-react';
+import { Calculator, Cpu, Keyboard, PanelLeftClose, Plus, Settings, Siren } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { Link, useLocation } from 'wouter';
 import { useChat, useHistory } from '../../state/hooks.ts';
@@ -35,6 +35,7 @@ export function Sidebar() {
   };
   const isOnChat = location === '/' || location.startsWith('/c/');
   const links = [
+    { href: '/dose', label: t('dose'), icon: <Calculator size={16} aria-hidden />, aside: null },
     { href: '/models', label: t('models'), icon: <Cpu size={16} aria-hidden />, aside: modelLine },
     { href: '/settings', label: t('settings'), icon: <Settings size={16} aria-hidden />, aside: null },
   ];
@@ -61,6 +62,11 @@ export function Sidebar() {
         {t('newConversation')}
         <Kbd keys="mod+alt+n" className={styles.createKeys} />
       </Button>
+      <Link href="/crisis" className={styles.crisis} onClick={onNavigate}>
+        <Siren size={16} aria-hidden />
+        {t('crisis')}
+        <Kbd keys="mod+k" className={styles.crisisKeys} />
+      </Link>
       <SearchBox query={query} onQueryChange={setQuery} onOpen={() => void prepareSearch()} />
       <nav aria-label={t('conversations')} className={styles.history}>
         {query.trim() ? (

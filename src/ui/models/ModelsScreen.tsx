@@ -1,6 +1,6 @@
 import { useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
-import { addManagerSentences } from '../../i18n/manager.ts';
+import '../../i18n/manager.ts';
 import { useModel, useStores } from '../../state/hooks.ts';
 import { ErrorNotice, ScreenHeader } from '../components/index.ts';
 import { Page, Section } from '../components/Page.tsx';
@@ -11,8 +11,6 @@ import { PackageCard } from './PackageCard.tsx';
 import { Leftovers } from './Leftovers.tsx';
 import { StorageCard } from './StorageCard.tsx';
 import styles from './ModelsScreen.module.css';
-
-addManagerSentences();
 
 /** The packages served and installed, what they are, what this device makes of them, and how to bring more. */
 export function ModelsScreen() {

@@ -1,0 +1,20 @@
+/** Dose arithmetic for the screens; README.md has the way of a number through it. */
+export { anaesthetic } from './anaesthetic.ts';
+export { blood } from './blood.ts';
+export { bolus } from './bolus.ts';
+export type { BolusInput } from './bolus.ts';
+export { decide, MIN_REASON_LENGTH } from './decision.ts';
+export type { Decision, Released, Withheld } from './decision.ts';
+export { CALCULATIONS } from './draft.ts';
+export type { Amount, CalculationId, Draft, Finding, FormulaId, SourceId } from './draft.ts';
+export { BOLUS_DRUGS, INFUSION_DRUGS, LOCAL_ANAESTHETICS } from './drugs.ts';
+export { fluids } from './fluids.ts';
+export { formatDown, formatExact, formatNearest } from './format.ts';
+export { infusionDose, infusionRate } from './infusion.ts';
+export { readNumber } from './number.ts';
+export type { NumberProblem, NumberReading } from './number.ts';
+export type { Patient, Sex } from './patient.ts';
+export { DOSE_RATE_UNITS, quantity, QuantityError, toMilligrams } from './units.ts';
+export type { DoseRate, DoseRateUnit, Unit } from './units.ts';
+export { WEIGHT_SCALARS, weights } from './weights.ts';
+export type { WeightScalar } from './weights.ts';

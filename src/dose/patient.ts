@@ -1,0 +1,115 @@
+/** Whose dose it is, and whether age, weight and height can belong to one person (8 kg or 80 kg?). */
+import type { Amount, Finding, FindingId } from './draft.ts';
+import { input } from './draft.ts';
+import { quantity } from './units.ts';
+import type { Centimetres, Kilograms, Quantity, Unit, Years } from './units.ts';
+
+export type Sex = 'male' | 'female';
+
+export interface Patient {
+  readonly age: Years;
+  readonly sex: Sex;
+  readonly weight: Kilograms;
+  /** null: not known. */
+  readonly height: Centimetres | null;
+}
+
+export const ADULT_AGE = 16;
+const MONTH = 1 / 12;
+
+export const isAdult = ({ age }: Pick<Patient, 'age'>): boolean => age >= ADULT_AGE;
+
+export const bodyMassIndex = (weight: Kilograms, height: Centimetres): Quantity<'kg/m²'> =>
+  quantity(weight / (height / 100) ** 2, 'kg/m²');
+
+/**
+ * Weight expected at an age below 16, for plausibility only (APLS: (months / 2) + 4, 2 × years + 8, 3 × years + 7).
+ */
+export function expectedWeight(age: Years): Kilograms {
+  if (age < 1) return quantity((age * 12) / 2 + 4, 'kg');
+  if (age < 6) return quantity(2 * age + 8, 'kg');
+  return quantity(3 * age + 7, 'kg');
+}
+
+interface Range {
+  readonly usual: readonly [low: number, high: number];
+  readonly possible: readonly [low: number, high: number];
+}
+
+const ADULT_WEIGHT: Range = { usual: [40, 150], possible: [25, 350] };
+const BMI: Range = { usual: [14, 50], possible: [9, 100] };
+const HEIGHT: readonly [number, number] = [25, 250];
+const MAX_AGE = 120;
+
+function weightRange({ age }: Patient): Range {
+  if (age >= ADULT_AGE) return ADULT_WEIGHT;
+  const expected = expectedWeight(age);
+  return {
+    usual: [age < 3 * MONTH ? 2 : 0.6 * expected, 1.8 * expected],
+    // Preterm infants weigh a few hundred grams.
+    possible: [age < 3 * MONTH ? 0.4 : 0.35 * expected, 3.5 * expected],
+  };
+}
+
+/** The finding for a value outside its range, if it is. */
+function outside(
+  value: number,
+  unit: Unit,
+  { usual, possible }: Range,
+  ids: { readonly soft: FindingId; readonly hard: FindingId },
+): readonly Finding[] {
+  const beyond = ([low, high]: readonly [number, number]) => (value < low ? low : value > high ? high : null);
+  const hard = beyond(possible);
+  if (hard !== null)
+    return [{ id: ids.hard, severity: 'hard', value, bound: hard, unit, source: 'refusal-line' }];
+  const soft = beyond(usual);
+  return soft === null
+    ? []
+    : [{ id: ids.soft, severity: 'soft', value, bound: soft, unit, source: 'textbook' }];
+}
+
+export function checkPatient(patient: Patient): readonly Finding[] {
+  const { age, weight, height } = patient;
+  if (age > MAX_AGE) return [hardFinding('age-implausible', age, MAX_AGE, 'year')];
+  const findings = [
+    ...outside(weight, 'kg', weightRange(patient), { soft: 'weight-unusual', hard: 'weight-implausible' }),
+  ];
+  if (height !== null) {
+    const [low, high] = HEIGHT;
+    if (height < low || height > high)
+      findings.push(hardFinding('height-implausible', height, height < low ? low : high, 'cm'));
+    else if (isAdult(patient))
+      findings.push(
+        ...outside(bodyMassIndex(weight, height), 'kg/m²', BMI, {
+          soft: 'bmi-unusual',
+          hard: 'bmi-implausible',
+        }),
+      );
+  }
+  return findings;
+}
+
+export const hardFinding = (id: FindingId, value: number, bound: number | null, unit: Unit): Finding => ({
+  id,
+  severity: 'hard',
+  value,
+  bound,
+  unit,
+  source: 'refusal-line',
+});
+export const softFinding = (id: FindingId, value: number, bound: number | null, unit: Unit): Finding => ({
+  id,
+  severity: 'soft',
+  value,
+  bound,
+  unit,
+  source: 'textbook',
+});
+
+export function patientInputs({ age, weight, height }: Patient): readonly Amount[] {
+  return [
+    input('age', age, 'year'),
+    input('actual-weight', weight, 'kg'),
+    ...(height === null ? [] : [input('height', height, 'cm')]),
+  ];
+}

@@ -1,0 +1,82 @@
+/**
+ * The library served with the page: index, then every file, each checked by hash before it is read.
+ *
+ *   public/library/index.json --> files --SHA-256--> JSON --> cards by id
+ *
+ * It is read once per page. Nothing of it needs a model or, once the service worker keeps it, a network.
+ */
+import { HypnosError } from '../shared/errors.ts';
+import { parseCards, parseIndex } from './cards.ts';
+import type { LibraryCard, LibraryIndex } from './cards.ts';
+
+export interface Library {
+  readonly index: LibraryIndex;
+  /** In the order of the files. */
+  readonly cards: ReadonlyMap<string, LibraryCard>;
+}
+
+export interface LibraryPorts {
+  /** Absolute URL of the folder, ends in '/'. */
+  readonly baseUrl: string;
+  readonly fetch: (url: string) => Promise<Response>;
+}
+
+/** @throws HypnosError 'library-unavailable' (file), 'library-invalid' (file, path, reason) */
+export async function readLibrary({ baseUrl, fetch }: LibraryPorts): Promise<Library> {
+  const read = async (file: string): Promise<ArrayBuffer> => {
+    let response: Response;
+    try {
+      response = await fetch(new URL(file, baseUrl).href);
+    } catch (error) {
+      throw new HypnosError('library-unavailable', { file }, { cause: error });
+    }
+    if (!response.ok) throw new HypnosError('library-unavailable', { file, status: response.status });
+    return response.arrayBuffer();
+  };
+  const index = parseIndex(parseJson(await read('index.json'), 'index.json'));
+  const files = await Promise.all(
+    index.files.map(async ({ path, sha256 }) => {
+      const bytes = await read(path);
+      if ((await sha256Of(bytes)) !== sha256)
+        throw new HypnosError('library-invalid', { file: path, path: '', reason: 'SHA-256 differs' });
+      return parseCards(parseJson(bytes, path), path);
+    }),
+  );
+  const cards = new Map<string, LibraryCard>();
+  for (const card of files.flat()) {
+    if (cards.has(card.id))
+      throw new HypnosError('library-invalid', { file: card.id, path: 'id', reason: 'duplicate id' });
+    cards.set(card.id, card);
+  }
+  return { index, cards };
+}
+
+let loaded: Promise<Library> | null = null;
+
+/**
+ * The library of this page, read by the first caller; a failure is not kept, the next call tries again.
+ * @throws HypnosError as `readLibrary`
+ */
+export function loadLibrary(): Promise<Library> {
+  loaded ??= readLibrary({
+    baseUrl: new URL('library/', document.baseURI).href,
+    fetch: (url) => fetch(url),
+  }).catch((error: unknown) => {
+    loaded = null;
+    throw error;
+  });
+  return loaded;
+}
+
+function parseJson(bytes: ArrayBuffer, file: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw new HypnosError('library-invalid', { file, path: '', reason: 'not JSON' }, { cause: error });
+  }
+}
+
+async function sha256Of(bytes: ArrayBuffer): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', bytes);
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

@@ -1,0 +1,89 @@
+import { useState } from 'react';
+import { Search } from 'lucide-react';
+import { useTranslation } from 'react-i18next';
+import { Link, useLocation } from 'wouter';
+import type { Crises, CrisisCard } from '../../state/crises.ts';
+import { ScreenHeader } from '../components/index.ts';
+import { CrisisRecords } from './CrisisRecords.tsx';
+import styles from './crisis.module.css';
+
+const fold = (text: string) => text.normalize('NFKC').toLowerCase().replaceAll(/\s+/gu, '');
+
+/** Cards whose title or alias holds the query; titles that start with it first. */
+function matching(cards: readonly CrisisCard[], query: string): readonly CrisisCard[] {
+  const wanted = fold(query);
+  if (wanted === '') return cards;
+  const rank = ({ title, title_en, aliases }: CrisisCard) => {
+    const names = [title, title_en, ...aliases].map(fold);
+    if (names.some((name) => name.startsWith(wanted))) return 0;
+    return names.some((name) => name.includes(wanted)) ? 1 : 2;
+  };
+  return cards
+    .map((card) => ({ card, at: rank(card) }))
+    .filter(({ at }) => at < 2)
+    .sort((a, b) => a.at - b.at)
+    .map(({ card }) => card);
+}
+
+interface CrisisListProps {
+  readonly crises: Crises;
+  /** The address names a card that there is not. */
+  readonly isMissing: boolean;
+}
+
+export function CrisisList({ crises, isMissing }: CrisisListProps) {
+  const { t, i18n } = useTranslation('crisis');
+  const [, navigate] = useLocation();
+  const [query, setQuery] = useState('');
+  const cards = matching(crises.cards, query);
+  const { notice } = crises.index;
+
+  return (
+    <>
+      <ScreenHeader title={t('title')} />
+      <div className={styles.scroller}>
+        <div className={styles.page}>
+          {isMissing && (
+            <p role="alert" className={styles.missing}>
+              {t('missing')}
+            </p>
+          )}
+          <form
+            role="search"
+            className={styles.find}
+            onSubmit={(event) => {
+              event.preventDefault();
+              const [first] = cards;
+              if (first) navigate(`/crisis/${first.id}`);
+            }}
+          >
+            <Search size={20} aria-hidden />
+            <input
+              type="search"
+              // The screen is opened to find a card: typing at once is what it is for.
+              autoFocus
+              autoComplete="off"
+              aria-label={t('find')}
+              placeholder={t('findHint')}
+              value={query}
+              onChange={(event) => {
+                setQuery(event.target.value);
+              }}
+            />
+          </form>
+          {cards.length === 0 && <p role="status">{t('none')}</p>}
+          <nav aria-label={t('all')} className={styles.cards}>
+            {cards.map((card) => (
+              <Link key={card.id} href={`/crisis/${card.id}`} className={styles.card}>
+                <b lang="zh-CN">{card.title}</b>
+                <span lang="en">{card.title_en}</span>
+              </Link>
+            ))}
+          </nav>
+          <p className={styles.notice}>{i18n.language === 'en' ? notice.en : notice.zh}</p>
+          <CrisisRecords />
+        </div>
+      </div>
+    </>
+  );
+}
