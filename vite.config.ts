@@ -42,7 +42,7 @@ export default defineConfig({
       injectRegister: false, // src/app registers it: Trusted Types want the URL through our policy
       injectManifest: {
         rollupFormat: 'iife', // a classic script: every browser registers it, and it is named sw.js
-        globPatterns: ['**/*.{js,css,html,svg,png,woff2,wasm,webmanifest}'],
+        globPatterns: ['**/*.{js,css,html,svg,png,woff2,wasm,webmanifest,bcmap}', 'library/*.json'],
         globIgnores: ['models/**', 'screenshots/**', '**/KaTeX_*.{ttf,woff}'],
         maximumFileSizeToCacheInBytes: 16 * 2 ** 20, // the engine's chunk is 6.8 MB
       },

@@ -25,6 +25,9 @@ const ModelsScreen = lazy(async () => ({
 const SettingsScreen = lazy(async () => ({
   default: (await import('../ui/settings/SettingsScreen.tsx')).SettingsScreen,
 }));
+const LibraryScreen = lazy(async () => ({
+  default: (await import('../ui/library/LibraryScreen.tsx')).LibraryScreen,
+}));
 const DeviceScreen = lazy(async () => ({
   default: (await import('../ui/device/DeviceScreen.tsx')).DeviceScreen,
 }));
@@ -110,6 +113,9 @@ function Screens() {
       </Route>
       <Route path="/settings">
         <SettingsScreen />
+      </Route>
+      <Route path="/library/:id?/:place?">
+        {({ id, place }) => <LibraryScreen id={id ?? null} place={place ?? null} />}
       </Route>
       <Route path="/device">
         <DeviceScreen />

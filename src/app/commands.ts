@@ -5,6 +5,7 @@
 import { navigate } from 'wouter/use-hash-location';
 import type { Message } from '../shared/types.ts';
 import type { Stores } from '../state/types.ts';
+import { LIBRARY_SEARCH_ID } from '../ui/library/ids.ts';
 import { SEARCH_INPUT_ID } from '../ui/search/SearchBox.tsx';
 import type { ShellStore } from '../ui/shell.ts';
 import type { CommandEntry } from '../ui/shortcuts/commands.ts';
@@ -26,7 +27,7 @@ export const NARROW = '(max-width: 900px)';
 
 export const COMMANDS: readonly Command[] = [
   { id: 'newConversation', group: 'conversation', keys: ['mod+alt+n'], inText: true, run: newConversation },
-  { id: 'search', group: 'conversation', keys: ['/', 'mod+alt+f'], run: search },
+  { id: 'search', group: 'conversation', keys: ['mod+alt+f'], inText: true, run: search },
   {
     id: 'previousConversation',
     group: 'conversation',
@@ -51,6 +52,7 @@ export const COMMANDS: readonly Command[] = [
   { id: 'stop', group: 'answer', keys: ['escape'], inText: true, run: stop },
   { id: 'regenerate', group: 'answer', keys: ['mod+alt+r'], inText: true, run: regenerate },
 
+  { id: 'library', group: 'view', keys: ['/'], run: searchLibrary },
   {
     id: 'models',
     group: 'view',
@@ -109,6 +111,14 @@ function search({ shell }: CommandContext) {
   const box = () => document.getElementById(SEARCH_INPUT_ID);
   if (box()) box()?.focus();
   else focusSoon(box);
+}
+
+/** Works with no model and no network. The screen is a chunk of its own: its box takes the focus when it is there. */
+function searchLibrary({ shell }: CommandContext) {
+  shell.getState().setDrawerOpen(false);
+  const box = document.getElementById(LIBRARY_SEARCH_ID);
+  if (box) box.focus();
+  else navigate('/library');
 }
 
 function focusComposer() {

@@ -5,17 +5,20 @@
  */
 import i18next from 'i18next';
 import { initReactI18next } from 'react-i18next';
+import type library from './zh-CN/library.json';
 import zhCN from './zh-CN/index.ts';
 
 /** The shape of the source locale with any strings in it: what a translation must fill. */
 type Strings<Tree> = { readonly [Key in keyof Tree]: Tree[Key] extends string ? string : Strings<Tree[Key]> };
-export type Translation = Strings<typeof zhCN>;
-export type Namespace = keyof typeof zhCN;
+/** With the namespaces that come with their screens: src/i18n/<namespace>.ts. */
+type Source = typeof zhCN & { readonly library: typeof library };
+export type Translation = Strings<Source>;
+export type Namespace = keyof Source;
 
 declare module 'i18next' {
   interface CustomTypeOptions {
     defaultNS: 'common';
-    resources: typeof zhCN;
+    resources: Source;
   }
 }
 

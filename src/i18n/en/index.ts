@@ -4,10 +4,22 @@ import common from './common.json';
 import device from './device.json';
 import errors from './errors.json';
 import history from './history.json';
+import library from './library.json';
 import models from './models.json';
 import settings from './settings.json';
 import shell from './shell.json';
 import shortcuts from './shortcuts.json';
 
-const en: Translation = { chat, common, device, errors, history, models, settings, shell, shortcuts };
+const en: Translation = {
+  chat,
+  common,
+  device,
+  errors,
+  history,
+  library,
+  models,
+  settings,
+  shell,
+  shortcuts,
+};
 export default en;

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import en from '../../../src/i18n/en/index.ts';
 import zhCN from '../../../src/i18n/zh-CN/index.ts';
+import library from '../../../src/i18n/zh-CN/library.json' with { type: 'json' };
 import { knownCode } from '../../../src/i18n/errors.ts';
 import { HYPNOS_ERROR_CODES } from '../../../src/shared/errors.ts';
 
@@ -18,7 +19,7 @@ const placeholders = (text: string) => [...text.matchAll(/\{\{(\w+)\}\}/g)].map(
 /** `key_one`, `key_other`: a language has the forms it needs. */
 const withoutPlural = (key: string) => key.replace(/_(zero|one|two|few|many|other)$/, '');
 
-const source = flatten(zhCN);
+const source = flatten({ ...zhCN, library });
 const translation = flatten(en);
 
 describe('en', () => {
