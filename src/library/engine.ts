@@ -10,15 +10,15 @@ import { passagesOfCard, sentencesOf } from './passages.ts';
 import type { Passage } from './passages.ts';
 import { OpenSegment, SegmentBuilder } from './segment.ts';
 import type { Segment } from './segment.ts';
-import { normalise, termsOf, withoutAsking } from './tokens.ts';
+import { normalise, synonymsIn, termsOf, withoutAsking } from './tokens.ts';
 
 export const CARDS = 'cards';
 
-/** BM25's constants; values of Robertson and Zaragoza's survey. */
+/** How fast a term's frequency stops counting; the usual value. */
 const K1 = 1.2;
-const B = 0.6;
 /** Terms that a name stands for, against terms as written. */
 const EXPANSION_WEIGHT = 0.7;
+const SYNONYM_WEIGHT = 0.6;
 /** A subject that is named outranks passages that only mention it. Times certainty; in units of BM25 scores. */
 const NAME_SHARE = 7;
 /** What earlier questions of a conversation say, against the question itself. */
@@ -26,6 +26,8 @@ const CONTEXT_WEIGHT = 0.25;
 /** Of the question's weight in terms, what a passage must hold to count as an answer's source. */
 const COVERAGE_MIN = 0.34;
 const COVERAGE_MIN_NAMED = 0.12;
+/** Of the best passage's score. */
+const SCORE_SHARE_MIN = 0.5;
 
 export type Range = readonly [start: number, end: number];
 
@@ -122,21 +124,22 @@ export class SearchEngine {
       // A question that names its own subject has moved on.
       if (names.length === 0) expand(withoutParts(this.#names.find(text, isKnown), text), 0.6);
     }
+    add(termsOf(synonymsIn(query)), SYNONYM_WEIGHT);
     add(own, 1);
 
     const weights = this.#weigh(terms);
+    // A name written otherwise (pinyin, a slip) is held by its subject's passages, not by any text.
+    for (const { certainty, written } of names)
+      if (certainty < 1) for (const term of termsOf(written)) own.delete(term);
     const ownWeight = sum([...own].map((term) => weights.get(term) ?? 0));
     const passages: RankedPassage[] = [];
-    const averageLength = this.#averageLength();
     for (const [key, segment] of this.#segments) {
       const scores = new Float32Array(segment.size);
       const covered = new Float32Array(segment.size);
       for (const [term, weight] of weights) {
         const isOwn = own.has(term);
         segment.visit(term, (place, frequency) => {
-          const length = segment.segment.lengths[place] ?? 0;
-          const saturated =
-            (frequency * (K1 + 1)) / (frequency + K1 * (1 - B + (B * length) / averageLength));
+          const saturated = (frequency * (K1 + 1)) / (frequency + K1);
           scores[place] = (scores[place] ?? 0) + weight * saturated;
           if (isOwn) covered[place] = (covered[place] ?? 0) + weight;
         });
@@ -145,7 +148,7 @@ export class SearchEngine {
         const matched = scores[place] ?? 0;
         const named = key === CARDS ? (shares.get(this.#cardOf[place] ?? '') ?? 0) : 0;
         if (matched === 0 && named === 0) continue;
-        const coverage = ownWeight === 0 ? 0 : (covered[place] ?? 0) / ownWeight;
+        const coverage = ownWeight === 0 ? (named > 0 ? 1 : 0) : (covered[place] ?? 0) / ownWeight;
         passages.push({ segment: key, place, score: matched + NAME_SHARE * named, coverage, named });
       }
     }
@@ -173,7 +176,7 @@ export class SearchEngine {
     const passages = ranking.passages.filter((passage) => {
       const needed = passage.named >= 0.5 ? COVERAGE_MIN_NAMED : COVERAGE_MIN;
       if (passage.coverage < needed && !(passage.named >= 0.5 && context.length > 0)) return false;
-      if (passage.score < best * 0.45) return false;
+      if (passage.score < best * SCORE_SHARE_MIN) return false;
       const subject = passage.segment === CARDS ? (this.#cardOf[passage.place] ?? '') : passage.segment;
       const count = perSubject.get(subject) ?? 0;
       perSubject.set(subject, count + 1);
@@ -193,22 +196,15 @@ export class SearchEngine {
     }
     return weights;
   }
-
-  #averageLength(): number {
-    let passages = 0;
-    let length = 0;
-    for (const segment of this.#segments.values()) {
-      passages += segment.size;
-      length += segment.totalLength;
-    }
-    return passages === 0 ? 1 : Math.max(1, length / passages);
-  }
 }
 
 /** 氯胺酮 is not meant where 艾司氯胺酮 is written. */
 function withoutParts(names: readonly NameMatch[], query: string): readonly NameMatch[] {
   const text = normalise(query);
-  return names.filter(({ written, id }) => {
+  const exact = names.filter(({ certainty }) => certainty === 1);
+  return names.filter(({ written, id, certainty }) => {
+    // 罗库溴铵 is no slip of 维库溴铵.
+    if (certainty < 1 && exact.some((other) => other.written.includes(written))) return false;
     const longer = names.filter((other) => other.id !== id && other.written.length > written.length);
     const around = longer.filter((other) => other.written.includes(written));
     if (around.length === 0) return true;

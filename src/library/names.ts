@@ -149,9 +149,18 @@ function addTo(map: Map<string, Set<string>>, key: string, value: string): void 
   else map.set(key, new Set([value]));
 }
 
-/** Syllables without tones, one a character. */
+const known = new Map<string, string>();
+
+/**
+ * Syllables without tones, one a character. Each by itself: a character that is read in two ways is read the same in a
+ * name and in a query, whatever stands around it.
+ */
 function soundsOf(han: string): readonly string[] {
-  return pinyin(han, { toneType: 'none', type: 'array', v: true });
+  return Array.from(han, (character) => {
+    let sound = known.get(character);
+    if (sound === undefined) known.set(character, (sound = pinyin(character, { toneType: 'none', v: true })));
+    return sound;
+  });
 }
 
 /** A Latin name counts as a word, not as a part of another: "tci" is not in "octcity". */

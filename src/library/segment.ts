@@ -1,8 +1,9 @@
 /**
  * One segment of the index: the postings of some passages, in arrays that IndexedDB stores as they are.
  *
- * A passage's term counts by where it stands (name, heading, text); only the text counts for its length.
- * Ranking is BM25 (Robertson and Zaragoza, 2009) with those weighted frequencies, idf over all segments together.
+ * Ranking is BM25F (Robertson and Zaragoza, 2009): a passage's term counts by where it stands (name, heading, text),
+ * and its frequency in the text is normalised by the text's length before the fields are added, so that a long passage
+ * is not less of its subject. Document frequencies are over all segments together.
  */
 import type { Passage } from './passages.ts';
 import { termsOf } from './tokens.ts';
@@ -16,27 +17,32 @@ export interface Segment {
   readonly offsets: Uint32Array;
   /** Places of passages in this segment. */
   readonly passages: Uint32Array;
-  /** Weighted frequency of the term in the passage. */
+  /** Weighted, normalised frequency of the term in the passage. */
   readonly frequencies: Float32Array;
-  /** Terms in the text of each passage. */
-  readonly lengths: Uint16Array;
+  /** How many passages it holds. */
+  readonly size: number;
 }
 
 const WEIGHT = { name: 2.2, heading: 1.4, text: 1 } as const;
+/** How much a text's length counts, 0 to 1. */
+const B = 0.6;
+/** Terms of an average passage: fixed, so that segments need not know of each other. */
+const AVERAGE_LENGTH = 110;
 
 export class SegmentBuilder {
   readonly #postings = new Map<string, { passages: number[]; frequencies: number[] }>();
-  readonly #lengths: number[] = [];
+  #size = 0;
 
   /** @param names what else the passage's subject is called */
   add(passage: Pick<Passage, 'title' | 'heading' | 'text'>, names: readonly string[] = []): void {
-    const place = this.#lengths.length;
+    const place = this.#size;
+    this.#size += 1;
     const counts = new Map<string, number>();
     const count = (terms: Iterable<string>, weight: number) => {
       for (const term of terms) counts.set(term, (counts.get(term) ?? 0) + weight);
     };
     const text = termsOf(passage.text);
-    count(text, WEIGHT.text);
+    count(text, WEIGHT.text / (1 - B + (B * text.length) / AVERAGE_LENGTH));
     count(new Set([passage.title, ...names].flatMap(termsOf)), WEIGHT.name);
     count(new Set(termsOf(passage.heading)), WEIGHT.heading);
     for (const [term, frequency] of counts) {
@@ -45,7 +51,6 @@ export class SegmentBuilder {
       posting.passages.push(place);
       posting.frequencies.push(frequency);
     }
-    this.#lengths.push(Math.min(text.length, 0xffff));
   }
 
   build(): Segment {
@@ -69,7 +74,7 @@ export class SegmentBuilder {
       offsets,
       passages,
       frequencies,
-      lengths: Uint16Array.from(this.#lengths),
+      size: this.#size,
     };
   }
 }
@@ -79,13 +84,11 @@ export class OpenSegment {
   readonly segment: Segment;
   readonly #places: ReadonlyMap<string, number>;
   readonly size: number;
-  readonly totalLength: number;
 
   constructor(segment: Segment) {
     this.segment = segment;
     this.#places = new Map(segment.terms.map((term, index) => [term, index]));
-    this.size = segment.lengths.length;
-    this.totalLength = segment.lengths.reduce((sum, length) => sum + length, 0);
+    this.size = segment.size;
   }
 
   /** In how many passages the term stands. */
