@@ -25,7 +25,11 @@ const NAME_SHARE = 7;
 const CONTEXT_WEIGHT = 0.25;
 /** Of the question's weight in terms, what a passage must hold to count as an answer's source. */
 const COVERAGE_MIN = 0.34;
-const COVERAGE_MIN_NAMED = 0.12;
+/** Less is enough where several terms of the question meet in one passage. */
+const COVERAGE_MIN_TOGETHER = 0.16;
+const TERMS_TOGETHER = 3;
+/** How surely a subject must be named to count as asked about, whatever else the question says. */
+const NAMED_MIN = 0.7;
 /** Of the best passage's score. */
 const SCORE_SHARE_MIN = 0.5;
 
@@ -39,6 +43,8 @@ export interface RankedPassage {
   readonly score: number;
   /** Share of the query's weight that the passage holds, 0 to 1. */
   readonly coverage: number;
+  /** How many of the query's terms the passage holds. */
+  readonly matched: number;
   /** The passage's subject is named in the query: 0 to 1. */
   readonly named: number;
 }
@@ -136,20 +142,24 @@ export class SearchEngine {
     for (const [key, segment] of this.#segments) {
       const scores = new Float32Array(segment.size);
       const covered = new Float32Array(segment.size);
+      const counts = new Uint16Array(segment.size);
       for (const [term, weight] of weights) {
         const isOwn = own.has(term);
         segment.visit(term, (place, frequency) => {
           const saturated = (frequency * (K1 + 1)) / (frequency + K1);
           scores[place] = (scores[place] ?? 0) + weight * saturated;
-          if (isOwn) covered[place] = (covered[place] ?? 0) + weight;
+          if (!isOwn) return;
+          covered[place] = (covered[place] ?? 0) + weight;
+          counts[place] = (counts[place] ?? 0) + 1;
         });
       }
       for (let place = 0; place < segment.size; place += 1) {
-        const matched = scores[place] ?? 0;
+        const score = scores[place] ?? 0;
+        const matched = counts[place] ?? 0;
         const named = key === CARDS ? (shares.get(this.#cardOf[place] ?? '') ?? 0) : 0;
-        if (matched === 0 && named === 0) continue;
+        if (score === 0 && named === 0) continue;
         const coverage = ownWeight === 0 ? (named > 0 ? 1 : 0) : (covered[place] ?? 0) / ownWeight;
-        passages.push({ segment: key, place, score: matched + NAME_SHARE * named, coverage, named });
+        passages.push({ segment: key, place, score: score + NAME_SHARE * named, coverage, matched, named });
       }
     }
     passages.sort((a, b) => b.score - a.score || a.place - b.place);
@@ -174,8 +184,13 @@ export class SearchEngine {
     const best = ranking.passages[0]?.score ?? 0;
     const perSubject = new Map<string, number>();
     const passages = ranking.passages.filter((passage) => {
-      const needed = passage.named >= 0.5 ? COVERAGE_MIN_NAMED : COVERAGE_MIN;
-      if (passage.coverage < needed && !(passage.named >= 0.5 && context.length > 0)) return false;
+      const { coverage, matched, named } = passage;
+      const isAnswering =
+        named >= NAMED_MIN ||
+        (named >= 0.5 && context.length > 0) ||
+        (coverage >= COVERAGE_MIN && matched >= 2) ||
+        (coverage >= COVERAGE_MIN_TOGETHER && matched >= TERMS_TOGETHER);
+      if (!isAnswering) return false;
       if (passage.score < best * SCORE_SHARE_MIN) return false;
       const subject = passage.segment === CARDS ? (this.#cardOf[passage.place] ?? '') : passage.segment;
       const count = perSubject.get(subject) ?? 0;

@@ -56,7 +56,7 @@ export function SearchView() {
 
   return (
     <Page>
-      <div role="search" className={styles.box}>
+      <div role="search" aria-label={t('search.label')} className={styles.box}>
         <Search size={17} aria-hidden />
         <input
           ref={box}
