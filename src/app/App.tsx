@@ -31,6 +31,9 @@ const CrisisScreen = lazy(async () => ({
 const DoseScreen = lazy(async () => ({
   default: (await import('../ui/dose/DoseScreen.tsx')).DoseScreen,
 }));
+const LibraryScreen = lazy(async () => ({
+  default: (await import('../ui/library/LibraryScreen.tsx')).LibraryScreen,
+}));
 const DeviceScreen = lazy(async () => ({
   default: (await import('../ui/device/DeviceScreen.tsx')).DeviceScreen,
 }));
@@ -119,6 +122,9 @@ function Screens() {
       </Route>
       <Route path="/crisis/:id?">{({ id }) => <CrisisScreen id={id ?? null} />}</Route>
       <Route path="/dose/:calculator?">{({ calculator }) => <DoseScreen page={calculator ?? null} />}</Route>
+      <Route path="/library/:id?/:place?">
+        {({ id, place }) => <LibraryScreen id={id ?? null} place={place ?? null} />}
+      </Route>
       <Route path="/device">
         <DeviceScreen />
       </Route>

@@ -5,6 +5,7 @@
 import { navigate } from 'wouter/use-hash-location';
 import type { Message } from '../shared/types.ts';
 import type { Stores } from '../state/types.ts';
+import { LIBRARY_SEARCH_ID } from '../ui/library/ids.ts';
 import { SEARCH_INPUT_ID } from '../ui/search/SearchBox.tsx';
 import type { ShellStore } from '../ui/shell.ts';
 import type { CommandEntry } from '../ui/shortcuts/commands.ts';
@@ -28,7 +29,7 @@ export const NARROW = '(max-width: 900px)';
 
 export const COMMANDS: readonly Command[] = [
   { id: 'newConversation', group: 'conversation', keys: ['mod+alt+n'], inText: true, run: newConversation },
-  { id: 'search', group: 'conversation', keys: ['/', 'mod+alt+f'], run: search },
+  { id: 'search', group: 'conversation', keys: ['mod+alt+f'], inText: true, run: search },
   {
     id: 'previousConversation',
     group: 'conversation',
@@ -54,6 +55,7 @@ export const COMMANDS: readonly Command[] = [
   { id: 'regenerate', group: 'answer', keys: ['mod+alt+r'], inText: true, run: regenerate },
 
   { id: 'crisis', group: 'view', keys: ['mod+k'], inText: true, always: true, run: openCrisis },
+  { id: 'library', group: 'view', keys: ['/'], run: searchLibrary },
   {
     id: 'models',
     group: 'view',
@@ -121,6 +123,14 @@ function search({ shell }: CommandContext) {
   const box = () => document.getElementById(SEARCH_INPUT_ID);
   if (box()) box()?.focus();
   else focusSoon(box);
+}
+
+/** Works with no model and no network. The screen is a chunk of its own: its box takes the focus when it is there. */
+function searchLibrary({ shell }: CommandContext) {
+  shell.getState().setDrawerOpen(false);
+  const box = document.getElementById(LIBRARY_SEARCH_ID);
+  if (box) box.focus();
+  else navigate('/library');
 }
 
 function focusComposer() {

@@ -12,13 +12,14 @@
  *   2  messages form a tree (parentId, activeLeafId), carry how an answer ended, `open` marks an unfinished one;
  *      deletion that can be undone, pins, drafts, settings per conversation
  *   3  `rev` tells the search index what changed since it last looked; meta
+ *   4  answers keep the sources they were given beside; a conversation may do without
  */
 import { Dexie } from 'dexie';
 import type { Table, Transaction } from 'dexie';
 import type { Conversation, Message } from '../shared/types.ts';
 
 export const DATABASE_NAME = 'hypnos-history';
-export const DATABASE_VERSION = 3;
+export const DATABASE_VERSION = 4;
 
 export type ConversationRow = Conversation;
 
@@ -62,6 +63,7 @@ export class HistoryDatabase extends Dexie {
         meta: 'key',
       })
       .upgrade(numberMessages);
+    this.version(4).stores({}).upgrade(addSources);
   }
 }
 
@@ -90,14 +92,14 @@ async function growTrees(transaction: Transaction): Promise<void> {
     if (thread) thread.push(message);
     else threads.set(message.conversationId, [message]);
   });
-  const rows: Omit<MessageRow, 'rev'>[] = [];
+  const rows: Omit<MessageRow, 'rev' | 'sources'>[] = [];
   const leaves = new Map<string, string>();
   for (const [conversationId, thread] of threads) {
     thread.sort((a, b) => a.position - b.position);
-    let previous: Omit<MessageRow, 'rev'> | null = null;
+    let previous: Omit<MessageRow, 'rev' | 'sources'> | null = null;
     for (const message of thread) {
       const isAnswer = message.role === 'assistant';
-      const row: Omit<MessageRow, 'rev'> = {
+      const row: Omit<MessageRow, 'rev' | 'sources'> = {
         id: message.id,
         conversationId,
         parentId: previous?.id ?? null,
@@ -131,7 +133,7 @@ async function growTrees(transaction: Transaction): Promise<void> {
       systemPrompt: null,
       sampling: null,
       draft: '',
-    } satisfies ConversationRow;
+    } satisfies Omit<ConversationRow, 'sources'>;
   });
 }
 
@@ -139,4 +141,10 @@ async function growTrees(transaction: Transaction): Promise<void> {
 async function numberMessages(transaction: Transaction): Promise<void> {
   await transaction.table<MessageRow, string>('messages').toCollection().modify({ rev: 1 });
   await transaction.table<MetaRow, string>('meta').put({ key: 'revision', value: 1 });
+}
+
+/** 3 to 4: what was answered before had no sources; conversations go on with them. */
+async function addSources(transaction: Transaction): Promise<void> {
+  await transaction.table<MessageRow, string>('messages').toCollection().modify({ sources: null });
+  await transaction.table<ConversationRow, string>('conversations').toCollection().modify({ sources: true });
 }

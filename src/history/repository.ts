@@ -3,7 +3,14 @@
  */
 import { Dexie } from 'dexie';
 import { HypnosError } from '../shared/errors.ts';
-import type { Conversation, ConversationId, Message, MessageId, Timestamp } from '../shared/types.ts';
+import type {
+  AnswerSources,
+  Conversation,
+  ConversationId,
+  Message,
+  MessageId,
+  Timestamp,
+} from '../shared/types.ts';
 import { HistoryConnection } from './connection.ts';
 import type { ConversationRow, HistoryDatabase, MessageRow } from './db.ts';
 import { AnswerLocks } from './locks.ts';
@@ -196,6 +203,10 @@ class DexieHistory implements HistoryRepository {
       const changed = await messages.update(id, { text: wellFormed(text), rev });
       return changed === 1;
     });
+  }
+
+  writeAnswerSources(id: MessageId, sources: AnswerSources): Promise<boolean> {
+    return this.#write(async ({ messages }, rev) => (await messages.update(id, { sources, rev })) === 1);
   }
 
   async finishAnswer(
@@ -455,6 +466,7 @@ class DexieHistory implements HistoryRepository {
       systemPrompt: initial.systemPrompt == null ? null : wellFormed(initial.systemPrompt),
       sampling: initial.sampling ? clampSampling(initial.sampling) : null,
       draft: wellFormed(initial.draft ?? ''),
+      sources: initial.sources ?? true,
     };
   }
 }
@@ -477,6 +489,7 @@ function blankMessage(
     stats: null,
     model: null,
     errorCode: null,
+    sources: null,
   };
 }
 

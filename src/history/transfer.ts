@@ -35,6 +35,7 @@ export const IMPORT_LIMITS = {
   text: 4 * 2 ** 20,
   systemPrompt: 2 ** 17,
   title: 1_000,
+  passage: 4_000,
 } as const;
 
 // Export
@@ -85,7 +86,8 @@ export async function exportMarkdown(
     const thread = threadOf(tree, conversation.activeLeafId);
     parts.push(`\n# ${oneLine(conversation.title) || '（无标题）'}\n`);
     if (conversation.systemPrompt) parts.push(`\n## 系统提示词\n\n${conversation.systemPrompt}\n`);
-    for (const { message } of thread) parts.push(`\n## ${headingOf(message)}\n\n${message.text.trim()}\n`);
+    for (const { message } of thread)
+      parts.push(`\n## ${headingOf(message)}\n\n${message.text.trim()}\n${sourcesOf(message)}`);
     const elsewhere = rows.length - thread.length;
     if (elsewhere > 0) parts.push(`\n> 其他分支中还有 ${elsewhere} 条消息未列出；JSON 导出包含全部分支。\n`);
   });
@@ -101,6 +103,17 @@ const ENDINGS: Partial<Record<NonNullable<Message['finishReason']>, string>> = {
   interrupted: '已中断',
   failed: '失败',
 };
+
+/** The sources as a list under the answer. */
+function sourcesOf({ sources }: Message): string {
+  if (!sources) return '';
+  if (sources.passages.length === 0) return '\n> 资料库中没有找到相关内容。\n';
+  const lines = sources.passages.map(({ number, title, heading, page, text: quoted }) => {
+    const place = [title, heading, page === null ? '' : `第 ${page} 页`].filter((part) => part !== '');
+    return `> [${number}] ${oneLine(place.join(' · '))}：${oneLine(quoted)}`;
+  });
+  return `\n> 资料：\n>\n${lines.join('\n>\n')}\n`;
+}
 
 function headingOf(message: Message): string {
   const time = new Date(message.createdAt).toISOString();
@@ -145,6 +158,25 @@ const text = (limit: number) => z.string().check(z.maxLength(limit));
 
 const FINISH_REASONS = ['stop', 'length', 'context', 'stopped', 'interrupted', 'failed'] as const;
 
+const sourcesSchema = z.object({
+  passages: z
+    .array(
+      z.object({
+        number: count(),
+        id: text(200),
+        title: text(IMPORT_LIMITS.title),
+        heading: text(IMPORT_LIMITS.title),
+        page: z.nullable(count()),
+        origin: z.enum(['card', 'document']),
+        text: text(IMPORT_LIMITS.passage),
+        quotes: z.array(z.tuple([count(), count()])).check(z.maxLength(16)),
+      }),
+    )
+    .check(z.maxLength(16)),
+  inPrompt: z.boolean(),
+  droppedCitations: count(),
+});
+
 const messageSchema = z.object({
   id: identifier(),
   parentId: z.nullable(identifier()),
@@ -164,6 +196,8 @@ const messageSchema = z.object({
   ),
   model: z.nullable(z.object({ id: text(200), title: text(200) })),
   errorCode: z.nullable(text(64)),
+  // Absent from files of before there were sources.
+  sources: z._default(z.nullable(sourcesSchema), null),
 });
 
 const conversationSchema = z.object({
@@ -185,6 +219,7 @@ const conversationSchema = z.object({
       seed: z.optional(z.number()),
     }),
   ),
+  sources: z._default(z.boolean(), true),
   messages: z.array(messageSchema).check(z.maxLength(IMPORT_LIMITS.messages)),
 });
 

@@ -11,10 +11,19 @@
  * is stored, everything before it is kept), 'history-newer-version', 'storage-unavailable', or an import's own codes.
  */
 import type { HypnosError } from '../shared/errors.ts';
-import type { Conversation, ConversationId, Message, MessageId, Timestamp } from '../shared/types.ts';
+import type {
+  AnswerSources,
+  Conversation,
+  ConversationId,
+  Message,
+  MessageId,
+  Timestamp,
+} from '../shared/types.ts';
 
 /** What a conversation may be given at birth. */
-export type NewConversation = Partial<Pick<Conversation, 'title' | 'systemPrompt' | 'sampling' | 'draft'>>;
+export type NewConversation = Partial<
+  Pick<Conversation, 'title' | 'systemPrompt' | 'sampling' | 'draft' | 'sources'>
+>;
 
 export interface NewQuestion {
   /** null: a new conversation is made in the same transaction, from `conversation`. */
@@ -64,7 +73,10 @@ export interface HistoryRepository {
   updateConversation(
     id: ConversationId,
     change: Partial<
-      Pick<Conversation, 'title' | 'pinned' | 'systemPrompt' | 'sampling' | 'draft' | 'activeLeafId'>
+      Pick<
+        Conversation,
+        'title' | 'pinned' | 'systemPrompt' | 'sampling' | 'draft' | 'activeLeafId' | 'sources'
+      >
     >,
   ): Promise<void>;
   /** Newest first, pinned before others; deleted ones left out. Live in every tab. */
@@ -98,10 +110,13 @@ export interface HistoryRepository {
   resumeAnswer(id: MessageId): Promise<Message>;
   /** Called at least once a second while an answer streams. False: the message is gone, stop writing it. */
   writeAnswerText(id: MessageId, text: string): Promise<boolean>;
+  /** What the library had for the question. False: the message is gone. */
+  writeAnswerSources(id: MessageId, sources: AnswerSources): Promise<boolean>;
   /** False: the message is gone (its conversation was purged or everything was erased). */
   finishAnswer(
     id: MessageId,
-    final: Pick<Message, 'text' | 'finishReason' | 'droppedTurns' | 'stats' | 'errorCode'>,
+    final: Pick<Message, 'text' | 'finishReason' | 'droppedTurns' | 'stats' | 'errorCode'> &
+      Partial<Pick<Message, 'sources'>>,
   ): Promise<boolean>;
   /**
    * Answers left open by a tab that is gone become 'interrupted'. An open answer's writer holds a Web Lock named

@@ -8,6 +8,7 @@ import { initReactI18next } from 'react-i18next';
 import type crisis from './zh-CN/crisis.json';
 import type dose from './zh-CN/dose.json';
 import zhCN from './zh-CN/index.ts';
+import type library from './zh-CN/library.json';
 import type manager from './zh-CN/manager.json';
 
 /** The shape of the source locale with any strings in it: what a translation must fill. */
@@ -16,6 +17,7 @@ type Strings<Tree> = { readonly [Key in keyof Tree]: Tree[Key] extends string ? 
 type Source = typeof zhCN & {
   readonly crisis: typeof crisis;
   readonly dose: typeof dose;
+  readonly library: typeof library;
   readonly manager: typeof manager;
 };
 export type Translation = Strings<Source>;

@@ -3,7 +3,7 @@
  *
  *   public/library/index.json --> files --SHA-256--> JSON --> cards by id
  *
- * It is read once per page. Nothing of it needs a model or, once the service worker keeps it, a network.
+ * Nothing of it needs a model or, once the service worker keeps it, a network.
  */
 import { HypnosError } from '../shared/errors.ts';
 import { parseCards, parseIndex } from './cards.ts';
@@ -49,23 +49,6 @@ export async function readLibrary({ baseUrl, fetch }: LibraryPorts): Promise<Lib
     cards.set(card.id, card);
   }
   return { index, cards };
-}
-
-let loaded: Promise<Library> | null = null;
-
-/**
- * The library of this page, read by the first caller; a failure is not kept, the next call tries again.
- * @throws HypnosError as `readLibrary`
- */
-export function loadLibrary(): Promise<Library> {
-  loaded ??= readLibrary({
-    baseUrl: new URL('library/', document.baseURI).href,
-    fetch: (url) => fetch(url),
-  }).catch((error: unknown) => {
-    loaded = null;
-    throw error;
-  });
-  return loaded;
 }
 
 function parseJson(bytes: ArrayBuffer, file: string): unknown {

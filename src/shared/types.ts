@@ -67,6 +67,32 @@ export interface GenerationStats {
   readonly decodeTokensPerSecond: number;
 }
 
+/** A passage of the library that an answer was given beside. */
+export interface AnswerPassage {
+  /** As it is cited, from 1. */
+  readonly number: number;
+  /** `<card>#<section>` or `<document>#<ordinal>`. */
+  readonly id: string;
+  readonly title: string;
+  readonly heading: string;
+  /** From 1; null where there are no pages. */
+  readonly page: number | null;
+  readonly origin: 'card' | 'document';
+  readonly text: string;
+  /** The sentences that speak of the question (UTF-16 offsets into `text`, ascending). */
+  readonly quotes: readonly (readonly [start: number, end: number])[];
+}
+
+/** What the library had for a question when it was answered; kept with the answer as it was then. */
+export interface AnswerSources {
+  /** Empty: nothing in the library speaks of it. */
+  readonly passages: readonly AnswerPassage[];
+  /** The model read them and was told to cite; otherwise they only stand beside its answer. */
+  readonly inPrompt: boolean;
+  /** Citations of passages that there are not, taken out of the answer. */
+  readonly droppedCitations: number;
+}
+
 export interface Message {
   readonly id: MessageId;
   readonly conversationId: ConversationId;
@@ -84,6 +110,8 @@ export interface Message {
   readonly model: { readonly id: PackageId; readonly title: string } | null;
   /** Set when finishReason is 'failed' or 'interrupted'; null on an interrupted one: its tab was closed or died. */
   readonly errorCode: string | null;
+  /** null: not looked for (a question, an answer of an older version, or switched off). */
+  readonly sources: AnswerSources | null;
 }
 
 export interface Conversation {
@@ -102,4 +130,6 @@ export interface Conversation {
   readonly sampling: SamplingSettings | null;
   /** Unsent text of the composer. */
   readonly draft: string;
+  /** Whether answers get sources from the library. */
+  readonly sources: boolean;
 }

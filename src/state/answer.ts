@@ -11,7 +11,7 @@ import type { GenerateOutcome } from '../engine/shared/api.ts';
 import type { HistoryRepository } from '../history/types.ts';
 import { HypnosError } from '../shared/errors.ts';
 import type { HypnosErrorCode } from '../shared/errors.ts';
-import type { ConversationId, Message } from '../shared/types.ts';
+import type { AnswerSources, ConversationId, Message } from '../shared/types.ts';
 import { mergeStats } from './prompt.ts';
 import type { StorePorts } from './ports.ts';
 
@@ -38,6 +38,8 @@ export class AnswerRun {
   readonly message: Message;
   readonly conversationId: ConversationId;
   readonly controller = new AbortController();
+  /** What the library had for the question, once it has been asked. */
+  sources: AnswerSources | null = null;
   #text: string;
   #hasStarted = false;
   #droppedTurns: number;

@@ -19,6 +19,10 @@ export function browserPorts(options: {
       const { listPackages } = await import('./packages.ts');
       return listPackages(modelsUrl, { fetch: (url, init) => fetch(url, init), caches: window.caches });
     },
+    sources: {
+      find: async (...request) => (await import('../library/sources.ts')).findSources(...request),
+      checkCitations: async (...answer) => (await import('../library/sources.ts')).checkAnswer(...answer),
+    },
     createLease: (onHandover) => new EngineLease(onHandover),
     storage: browserStorage(),
     clock: systemClock,

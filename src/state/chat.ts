@@ -12,16 +12,25 @@ import type { MessageTree } from '../history/thread.ts';
 import type { HistoryRepository } from '../history/types.ts';
 import { HypnosError } from '../shared/errors.ts';
 import type { CodedError } from '../shared/errors.ts';
-import type { Conversation, ConversationId, Message, MessageId } from '../shared/types.ts';
+import type {
+  AnswerSources,
+  Conversation,
+  ConversationId,
+  Message,
+  MessageId,
+  PackageId,
+} from '../shared/types.ts';
 import { AnswerRun } from './answer.ts';
 import type { FinishedAnswer } from './answer.ts';
 import type { ModelRoom } from './model.ts';
-import type { StorePorts } from './ports.ts';
+import type { Reader, StorePorts } from './ports.ts';
 import { contextTokensOf, turnsFor } from './prompt.ts';
-import type { ChatActions, ChatState, ChatStore, SettingsStore, ThreadItem } from './types.ts';
+import type { ChatActions, ChatState, ChatStore, ModelState, SettingsStore, ThreadItem } from './types.ts';
 
 const DRAFT_SAVED_AFTER_MS = 400;
 const UNSAVED_RETRIED_AFTER_MS = 5_000;
+/** Earlier questions that help to find sources for one that leaves its subject out. */
+const EARLIER_QUESTIONS = 2;
 
 const NOTHING_OPEN: Pick<
   ChatState,
@@ -31,6 +40,7 @@ const NOTHING_OPEN: Pick<
   | 'streaming'
   | 'systemPrompt'
   | 'sampling'
+  | 'sources'
   | 'contextTokens'
   | 'error'
 > = {
@@ -40,6 +50,7 @@ const NOTHING_OPEN: Pick<
   streaming: null,
   systemPrompt: null,
   sampling: null,
+  sources: true,
   contextTokens: null,
   error: null,
 };
@@ -92,6 +103,7 @@ export function createChatRoom(ports: StorePorts, model: () => ModelRoom, settin
     setDraft,
     setSystemPrompt,
     setSampling,
+    setSources,
     dismissError,
   }));
   const get = store.getState;
@@ -181,6 +193,7 @@ export function createChatRoom(ports: StorePorts, model: () => ModelRoom, settin
       missing: false,
       systemPrompt: conversation.systemPrompt,
       sampling: conversation.sampling,
+      sources: conversation.sources,
     });
     showThread();
   }
@@ -277,13 +290,16 @@ export function createChatRoom(ports: StorePorts, model: () => ModelRoom, settin
   async function ask(text: string, parentId: MessageId | null): Promise<boolean> {
     const mine = visit;
     if (!(await mayAnswer()) || mine !== visit) return false;
-    const { conversationId, systemPrompt, sampling, draft: composed } = get();
+    const { conversationId, systemPrompt, sampling, sources, draft: composed } = get();
     // The composer loses what was sent from it; an edit or an example was not.
     const draft = composed.trim() === text.trim() ? '' : composed;
     cancelDraft?.();
     cancelDraft = null;
     const { question, answer } = await history
-      .ask({ conversationId, parentId, text, draft, conversation: { systemPrompt, sampling } }, author())
+      .ask(
+        { conversationId, parentId, text, draft, conversation: { systemPrompt, sampling, sources } },
+        author(),
+      )
       .catch((error: unknown) => {
         if (mine === visit) setDraft(get().draft); // not sent: still to be saved
         throw error;
@@ -355,6 +371,7 @@ export function createChatRoom(ports: StorePorts, model: () => ModelRoom, settin
       );
     }
     await run.settle();
+    final = await withCheckedCitations(final, run.sources);
     const { id } = run.message;
     if (!run.isGone) {
       try {
@@ -374,6 +391,8 @@ export function createChatRoom(ports: StorePorts, model: () => ModelRoom, settin
 
   async function generate(run: AnswerRun): Promise<GenerateOutcome> {
     const { signal } = run.controller;
+    // Before the model is there: they stand by themselves, whatever becomes of the answer.
+    const prompt = await findSources(run);
     await model().ready(signal);
     const conversation = await history.getConversation(run.conversationId);
     const messages = await history.getMessages(run.conversationId);
@@ -383,12 +402,50 @@ export function createChatRoom(ports: StorePorts, model: () => ModelRoom, settin
     return engine.generate(
       {
         id: crypto.randomUUID(),
-        turns: turnsFor(path, conversation?.systemPrompt ?? defaults.systemPrompt),
+        turns: turnsFor(path, conversation?.systemPrompt ?? defaults.systemPrompt, prompt),
         sampling: clampSampling(conversation?.sampling ?? defaults.sampling),
       },
       { onText: run.append, onStarted: run.onStarted },
       signal,
     );
+  }
+
+  /** Stores the answer's sources and returns the question with them, if the model is to read them; never rejects. */
+  async function findSources(run: AnswerRun): Promise<string | null> {
+    if (!ports.sources) return null;
+    try {
+      const conversation = await history.getConversation(run.conversationId);
+      if (conversation?.sources === false) return null;
+      const messages = await history.getMessages(run.conversationId);
+      const asked = pathTo(growTree(messages), run.message.id).filter(({ role }) => role === 'user');
+      const question = asked.at(-1)?.text ?? '';
+      const earlier = asked.slice(-1 - EARLIER_QUESTIONS, -1).map(({ text }) => text);
+      const { sources, prompt } = await ports.sources.find(
+        question,
+        earlier,
+        readerOf(model().store.getState(), model().current()?.id),
+        run.message.text === '' ? null : run.message.sources,
+      );
+      run.sources = sources;
+      await history.writeAnswerSources(run.message.id, sources);
+      return prompt;
+    } catch {
+      // An answer without sources says so by having none; the library's screen tells what is wrong with it.
+      return null;
+    }
+  }
+
+  async function withCheckedCitations(
+    final: FinishedAnswer,
+    sources: AnswerSources | null,
+  ): Promise<FinishedAnswer> {
+    if (!sources || !ports.sources) return final;
+    const { text, dropped } = await ports.sources.checkCitations(final.text, sources);
+    return {
+      ...final,
+      text,
+      sources: { ...sources, droppedCitations: sources.droppedCitations + dropped },
+    };
   }
 
   function retryLater(): void {
@@ -471,8 +528,12 @@ export function createChatRoom(ports: StorePorts, model: () => ModelRoom, settin
     await changeSettings({ sampling: sampling && clampSampling(sampling) });
   }
 
+  async function setSources(sources: boolean): Promise<void> {
+    await changeSettings({ sources });
+  }
+
   async function changeSettings(
-    changed: Partial<Pick<ChatState, 'systemPrompt' | 'sampling'>>,
+    changed: Partial<Pick<ChatState, 'systemPrompt' | 'sampling' | 'sources'>>,
   ): Promise<void> {
     set(changed);
     const { conversation } = get();
@@ -507,6 +568,10 @@ export function createChatRoom(ports: StorePorts, model: () => ModelRoom, settin
   };
 }
 
+function readerOf({ packages }: ModelState, id: PackageId | undefined): Reader | null {
+  return packages.find((known) => known.id === id) ?? null;
+}
+
 function isSameMessage(a: Message, b: Message): boolean {
   return (
     a.text === b.text &&
@@ -515,7 +580,10 @@ function isSameMessage(a: Message, b: Message): boolean {
     a.droppedTurns === b.droppedTurns &&
     a.stats?.completionTokens === b.stats?.completionTokens &&
     a.stats?.decodeTokensPerSecond === b.stats?.decodeTokensPerSecond &&
-    a.parentId === b.parentId
+    a.parentId === b.parentId &&
+    (a.sources === null) === (b.sources === null) &&
+    a.sources?.passages.length === b.sources?.passages.length &&
+    a.sources?.droppedCitations === b.sources?.droppedCitations
   );
 }
 

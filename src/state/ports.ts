@@ -3,7 +3,7 @@ import type { EngineClient } from '../engine/client/types.ts';
 import type { HistoryRepository } from '../history/types.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { EngineLease as Lease } from '../platform/locks.ts';
-import type { PackageId, Timestamp } from '../shared/types.ts';
+import type { AnswerSources, PackageId, Timestamp } from '../shared/types.ts';
 import type { PackageSummary } from './types.ts';
 
 export interface ServedPackages {
@@ -19,6 +19,36 @@ export interface KeyValueStorage {
   watch(key: string, listener: () => void): () => void;
 }
 
+/** What a model can make of passages in its prompt. */
+export type Reader = Pick<PackageSummary, 'parameters' | 'contextWindowSize'>;
+
+export interface FoundSources {
+  readonly sources: AnswerSources;
+  /** The question with the passages around it, for a model that can use them; null: the question goes alone. */
+  readonly prompt: string | null;
+}
+
+/** The library, as answers need it. */
+export interface SourcePort {
+  /**
+   * Passages for a question.
+   * @param earlier the conversation's questions before it, oldest first
+   * @param kept of an answer that is continued: what it was given
+   * @throws HypnosError 'library-unavailable', 'library-invalid'
+   */
+  find(
+    question: string,
+    earlier: readonly string[],
+    reader: Reader | null,
+    kept: AnswerSources | null,
+  ): Promise<FoundSources>;
+  /** The answer without citations of what was not retrieved, and how many there were. */
+  checkCitations(
+    text: string,
+    sources: AnswerSources,
+  ): Promise<{ readonly text: string; readonly dropped: number }>;
+}
+
 export type LeasePort = Pick<Lease, 'state' | 'subscribe' | 'wait' | 'requestHandover' | 'dispose'>;
 
 export interface StorePorts {
@@ -27,6 +57,8 @@ export interface StorePorts {
   readonly listPackages: () => Promise<ServedPackages>;
   /** @param onHandover called before the lease is given up to a tab that asked for it */
   readonly createLease: (onHandover: () => Promise<void>) => LeasePort;
+  /** Absent: answers have no sources. */
+  readonly sources?: SourcePort;
   readonly storage: KeyValueStorage;
   readonly clock: Clock;
   /** Wall time. */

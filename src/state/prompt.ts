@@ -5,8 +5,13 @@ import type { ChatTurn, GenerationStats, Message } from '../shared/types.ts';
  * The turns of a prompt. `path` runs from the root to the question to be answered, or to the partial answer to be
  * continued. An answer that failed before its first token is left out with its question: models are trained on turns
  * that alternate.
+ * @param withSources stands in for the last question: itself, with the passages it is to be answered from
  */
-export function turnsFor(path: readonly Message[], systemPrompt: string): readonly ChatTurn[] {
+export function turnsFor(
+  path: readonly Message[],
+  systemPrompt: string,
+  withSources: string | null = null,
+): readonly ChatTurn[] {
   const turns: ChatTurn[] = systemPrompt.trim() === '' ? [] : [{ role: 'system', content: systemPrompt }];
   const last = path.at(-1);
   for (const [index, message] of path.entries()) {
@@ -16,6 +21,8 @@ export function turnsFor(path: readonly Message[], systemPrompt: string): readon
     const isEmpty = message.role === 'assistant' && message.text === '';
     if (!isUnanswered && !isEmpty) turns.push({ role: message.role, content: message.text });
   }
+  const question = turns.findLastIndex(({ role }) => role === 'user');
+  if (withSources !== null && question >= 0) turns[question] = { role: 'user', content: withSources };
   return turns;
 }
 

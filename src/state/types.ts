@@ -60,6 +60,8 @@ export interface ChatState {
   /** Of the conversation on screen, also before it is stored; null: the application's default. */
   readonly systemPrompt: string | null;
   readonly sampling: SamplingSettings | null;
+  /** Whether answers of the conversation on screen get sources from the library. */
+  readonly sources: boolean;
   /** Finished answers that could not be stored (quota): shown, kept in memory and tried again. */
   readonly unsaved: ReadonlySet<MessageId>;
   /** Tokens in the context window, as of the last answer on the branch; null until known. */
@@ -90,6 +92,7 @@ export interface ChatActions {
   setDraft(text: string): void;
   setSystemPrompt(text: string | null): Promise<void>;
   setSampling(sampling: SamplingSettings | null): Promise<void>;
+  setSources(sources: boolean): Promise<void>;
   dismissError(): void;
 }
 export type ChatStore = StoreApi<ChatState & ChatActions>;

@@ -142,14 +142,14 @@ describe('the list', () => {
     await page.goto(site.url);
     await composer(page).waitFor();
     await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
-    await page.keyboard.press('/');
+    await page.keyboard.press('Control+Alt+f');
     await page.keyboard.type('丹曲林');
     const hits = sidebar(page).locator('[data-hit]');
     await hits.first().waitFor();
     expect(await hits.first().locator('mark').allInnerTexts()).toContain('丹曲林');
     await page.keyboard.press('Enter');
     await page.getByRole('article').filter({ hasText: '丹曲林' }).first().waitFor();
-    await page.keyboard.press('/');
+    await page.keyboard.press('Control+Alt+f');
     await page.keyboard.press('Control+A');
     await page.keyboard.type('没有这样的词');
     await sidebar(page).getByText('没有找到').waitFor();

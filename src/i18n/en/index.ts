@@ -6,6 +6,7 @@ import device from './device.json';
 import dose from './dose.json';
 import errors from './errors.json';
 import history from './history.json';
+import library from './library.json';
 import manager from './manager.json';
 import models from './models.json';
 import settings from './settings.json';
@@ -20,6 +21,7 @@ const en: Translation = {
   dose,
   errors,
   history,
+  library,
   manager,
   models,
   settings,

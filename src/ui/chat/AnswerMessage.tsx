@@ -1,14 +1,21 @@
-import { memo, useDeferredValue } from 'react';
+import { lazy, memo, Suspense, useDeferredValue, useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useChat } from '../../state/hooks.ts';
+import type { Message } from '../../shared/types.ts';
 import type { ThreadItem } from '../../state/types.ts';
 import { Pill } from '../components/index.ts';
+import { CitationContext } from '../markdown/citationContext.ts';
 import { Markdown } from '../markdown/LazyMarkdown.tsx';
+import { sourceElementId } from '../library/sourceId.ts';
 import { AnswerEnd } from './AnswerEnd.tsx';
 import { AnswerFooter } from './AnswerFooter.tsx';
 import { AnswerWaiting } from './AnswerWaiting.tsx';
 import { DroppedTurns } from './DroppedTurns.tsx';
 import styles from './messages.module.css';
+
+const AnswerSources = lazy(async () => ({
+  default: (await import('../library/AnswerSources.tsx')).AnswerSources,
+}));
 
 export interface AnswerMessageProps {
   readonly item: ThreadItem;
@@ -25,6 +32,7 @@ export const AnswerMessage = memo(function AnswerMessage({ item, isLast }: Answe
   const text = streamed === null ? message.text : (lagging ?? streamed);
   // Open and not ours: another tab is writing it.
   const isGrowing = isMine || message.finishReason === null;
+  const targets = useCitationTargets(message);
 
   return (
     <article
@@ -41,8 +49,15 @@ export const AnswerMessage = memo(function AnswerMessage({ item, isLast }: Answe
         </Pill>
         {message.model && <span className={styles.model}>{message.model.title}</span>}
       </div>
-      {text !== '' && <Markdown text={text} streaming={isGrowing} />}
+      <CitationContext value={targets}>
+        {text !== '' && <Markdown text={text} streaming={isGrowing} />}
+      </CitationContext>
       {isGrowing && text === '' && <AnswerWaiting isMine={isMine} />}
+      {message.sources && (
+        <Suspense>
+          <AnswerSources messageId={message.id} sources={message.sources} text={text} />
+        </Suspense>
+      )}
       {!isGrowing && (
         <>
           <AnswerEnd message={message} isLast={isLast} />
@@ -52,3 +67,19 @@ export const AnswerMessage = memo(function AnswerMessage({ item, isLast }: Answe
     </article>
   );
 });
+
+/** Only what the model was given may be cited; without sources, brackets are text. */
+function useCitationTargets({ id, sources }: Message) {
+  return useMemo(() => {
+    if (!sources) return null;
+    return {
+      numbers: new Set(sources.inPrompt ? sources.passages.map(({ number }) => number) : []),
+      open: (number: number) => {
+        const source = document.getElementById(sourceElementId(id, number));
+        source?.closest('details')?.setAttribute('open', '');
+        source?.scrollIntoView({ block: 'nearest' });
+        source?.focus();
+      },
+    };
+  }, [id, sources]);
+}

@@ -1,9 +1,10 @@
+import '../../i18n/library.ts';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { SAMPLING_LIMITS, type SamplingSettings } from '../../shared/types.ts';
 import { useChat, useSettings } from '../../state/hooks.ts';
-import { Slider } from '../components/controls.ts';
-import { Button, Dialog, TextArea, TextField } from '../components/index.ts';
+import { Slider, Switch } from '../components/controls.ts';
+import { Button, Dialog, Field, TextArea, TextField } from '../components/index.ts';
 import { formatNumber } from '../format.ts';
 import { parseSeed } from './seed.ts';
 import { useContextSize } from './useModelStatus.ts';
@@ -22,7 +23,9 @@ export interface ConversationSettingsProps {
  * conversation goes on following them. Written when the dialog closes.
  */
 export function ConversationSettings({ open, onOpenChange }: ConversationSettingsProps) {
-  const { t } = useTranslation(['chat', 'settings']);
+  const { t } = useTranslation(['chat', 'settings', 'library']);
+  const sources = useChat((state) => state.sources);
+  const setSources = useChat((state) => state.setSources);
   const ownPrompt = useChat((state) => state.systemPrompt);
   const ownSampling = useChat((state) => state.sampling);
   const setSystemPrompt = useChat((state) => state.setSystemPrompt);
@@ -105,6 +108,14 @@ export function ConversationSettings({ open, onOpenChange }: ConversationSetting
             setPrompt(event.target.value);
           }}
         />
+        <Field label={t('library:sources.switch')} hint={t('library:sources.switchHint')}>
+          <Switch
+            label={t('library:sources.switch')}
+            labelHidden
+            checked={sources}
+            onCheckedChange={(isOn) => void setSources(isOn)}
+          />
+        </Field>
         <div className={styles.sliders}>
           {FIRST.map((name) => (
             <Slider

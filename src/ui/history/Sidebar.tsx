@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { Calculator, Cpu, Keyboard, PanelLeftClose, Plus, Settings, Siren } from 'lucide-react';
+import { BookOpen, Calculator, Cpu, Keyboard, PanelLeftClose, Plus, Settings, Siren } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { Link, useLocation } from 'wouter';
 import { useChat, useHistory } from '../../state/hooks.ts';
@@ -36,6 +36,7 @@ export function Sidebar() {
   const isOnChat = location === '/' || location.startsWith('/c/');
   const links = [
     { href: '/dose', label: t('dose'), icon: <Calculator size={16} aria-hidden />, aside: null },
+    { href: '/library', label: t('library'), icon: <BookOpen size={16} aria-hidden />, aside: null },
     { href: '/models', label: t('models'), icon: <Cpu size={16} aria-hidden />, aside: modelLine },
     { href: '/settings', label: t('settings'), icon: <Settings size={16} aria-hidden />, aside: null },
   ];

@@ -6,12 +6,14 @@
  *
  * While an answer streams only its last block is parsed, completed for drawing (`incomplete.ts`).
  */
-import { Component, lazy, memo, Suspense, useMemo, useState, type ReactNode } from 'react';
+import { Component, lazy, memo, Suspense, useContext, useMemo, useState, type ReactNode } from 'react';
 import type { Element, ElementContent } from 'hast';
 import ReactMarkdown, { type Components } from 'react-markdown';
 import { useTranslation } from 'react-i18next';
 import { Button, cx } from '../components/index.ts';
 import { splitBlocks } from './blocks.ts';
+import { CitationContext } from './citationContext.ts';
+import { CITATION_SCHEME, remarkCitations } from './citations.ts';
 import { CopyButton } from './CopyButton.tsx';
 import { remarkPlugins } from './dialect.ts';
 import { normaliseFormulas } from './formulas.ts';
@@ -72,7 +74,7 @@ const Block = memo(function Block({ text, growing }: { readonly text: string; re
   return (
     <DrawnOrPlain text={text}>
       <ReactMarkdown
-        remarkPlugins={remarkPlugins}
+        remarkPlugins={answerPlugins}
         allowedElements={ELEMENTS}
         unwrapDisallowed
         components={COMPONENTS}
@@ -94,6 +96,8 @@ class DrawnOrPlain extends Component<{ readonly text: string; readonly children:
     return this.state.failed ? <PlainText text={this.props.text} /> : this.props.children;
   }
 }
+
+const answerPlugins = [...remarkPlugins, remarkCitations];
 
 const ELEMENTS = [
   ...[
@@ -125,7 +129,12 @@ const COMPONENTS: Components = {
   h4: ({ children }) => <h3 className={styles.h3}>{children}</h3>,
   h5: ({ children }) => <h3 className={styles.h3}>{children}</h3>,
   h6: ({ children }) => <h3 className={styles.h3}>{children}</h3>,
-  a: ({ href, children }) => <Link href={href}>{children}</Link>,
+  a: ({ href, children }) =>
+    href?.startsWith(CITATION_SCHEME) ? (
+      <Citation number={Number(href.slice(CITATION_SCHEME.length))} />
+    ) : (
+      <Link href={href}>{children}</Link>
+    ),
   img: ({ alt }) => <Picture alt={alt ?? ''} />,
   input: ({ checked }) => <span className={styles.check}>{checked ? '☑' : '☐'}</span>,
   table: ({ children }) => <Table>{children}</Table>,
@@ -154,6 +163,24 @@ function Link({ href, children }: { readonly href: string | undefined; readonly 
     >
       {children}
       <span className={styles.host}>{url.target}</span>
+    </button>
+  );
+}
+
+/** A number that was not retrieved is not shown: there is nothing that it cites. */
+function Citation({ number }: { readonly number: number }) {
+  const targets = useContext(CitationContext);
+  if (!targets) return `[${number}]`;
+  if (!targets.numbers.has(number)) return null;
+  return (
+    <button
+      type="button"
+      className={styles.citation}
+      onClick={() => {
+        targets.open(number);
+      }}
+    >
+      [{number}]
     </button>
   );
 }

@@ -64,7 +64,7 @@ export function SearchBox({ query, onQueryChange, onOpen }: SearchBoxProps) {
           <X size={14} aria-hidden />
         </IconButton>
       ) : (
-        <Kbd keys="/" />
+        <Kbd keys="mod+alt+f" />
       )}
     </div>
   );

@@ -350,6 +350,7 @@ it('messages carry no internal fields', async () => {
       'model',
       'parentId',
       'role',
+      'sources',
       'stats',
       'text',
     ].sort(),

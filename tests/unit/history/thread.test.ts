@@ -23,6 +23,7 @@ function message(id: string, parentId: string | null, createdAt: number): Messag
     stats: null,
     model: null,
     errorCode: null,
+    sources: null,
   };
 }
 

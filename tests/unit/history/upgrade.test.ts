@@ -5,6 +5,7 @@ import { DATABASE_VERSION, HistoryDatabase } from '../../../src/history/db.ts';
 import { growTree, threadOf } from '../../../src/history/thread.ts';
 import v1 from '../../fixtures/history/v1.json' with { type: 'json' };
 import v2 from '../../fixtures/history/v2.json' with { type: 'json' };
+import v3 from '../../fixtures/history/v3.json' with { type: 'json' };
 import { buildDatabase } from '../../browser/pages/fixtureDatabase.ts';
 import { exchange, freshName, testHistory } from './support.ts';
 
@@ -17,7 +18,7 @@ async function openFixture(fixture: Parameters<typeof buildDatabase>[1]) {
 }
 
 it('there is a fixture of every version that came before', () => {
-  expect([v1.version, v2.version]).toEqual(
+  expect([v1.version, v2.version, v3.version]).toEqual(
     Array.from({ length: DATABASE_VERSION - 1 }, (_, index) => index + 1),
   );
 });
@@ -90,6 +91,52 @@ describe('version 2', () => {
       finishReason: 'interrupted',
       text: '标签页被杀死时正在写',
     });
+  });
+});
+
+describe('version 3', () => {
+  it('answers get no sources, conversations go on with them', async () => {
+    const { history } = await openFixture(v3);
+    expect(await history.getConversation(id(1))).toMatchObject({ sources: true, pinned: true });
+    const messages = await history.getMessages(id(1));
+    expect(messages).toHaveLength(5);
+    expect(messages.map(({ sources }) => sources)).toEqual(messages.map(() => null));
+    expect(await history.getNewDraft()).toBe('新对话的草稿');
+    // Nothing else of a row has changed.
+    const [before] = v3.stores.messages.rows;
+    const { rev: _rev, ...row } = before as (typeof v3.stores.messages.rows)[number];
+    expect(messages.find((message) => message.id === row.id)).toEqual({ ...row, sources: null });
+  });
+
+  it('sources are kept with the answer', async () => {
+    const { history } = await openFixture(v3);
+    const sources = {
+      passages: [
+        {
+          number: 1,
+          id: 'drug-propofol#dose',
+          title: '丙泊酚',
+          heading: '剂量',
+          page: null,
+          origin: 'card' as const,
+          text: '成人诱导 1.5～2.5 mg/kg。',
+          quotes: [[0, 17]] as [number, number][],
+        },
+      ],
+      inPrompt: true,
+      droppedCitations: 2,
+    };
+    expect(await history.writeAnswerSources(id(14), sources)).toBe(true);
+    expect(await history.writeAnswerSources(id(99), sources)).toBe(false);
+    const messages = await history.getMessages(id(1));
+    expect(messages.find((message) => message.id === id(14))?.sources).toEqual(sources);
+
+    const target = testHistory().history;
+    await target.importJson(await history.exportJson());
+    const imported = await target.getMessages(id(1));
+    expect(imported.find((message) => message.id === id(14))?.sources).toEqual(sources);
+    const markdown = await (await history.exportMarkdown([id(1)])).text();
+    expect(markdown).toContain('[1] 丙泊酚 · 剂量：成人诱导 1.5～2.5 mg/kg。');
   });
 });
 

@@ -88,6 +88,7 @@ describe('the prompt', () => {
           },
     model: null,
     errorCode: null,
+    sources: null,
   });
 
   it('alternates: unanswered questions in between are left out, the open answer is not a turn', () => {

@@ -25,6 +25,7 @@ const conversation = (id: string, updatedAt: number, pinned = false): Conversati
   systemPrompt: null,
   sampling: null,
   draft: '',
+  sources: true,
 });
 
 describe('groups of the sidebar', () => {
