@@ -111,6 +111,19 @@ def test_key_points_stand_in_the_reference_and_forbidden_statements_do_not() -> 
     assert any("the question itself says" in c for c in lint.open_question_complaints(broken))
 
 
+def test_key_points_tell_an_answer_from_one_to_another_question() -> None:
+    """The reference earns everything, the references of the same category's other questions next to nothing."""
+    foreign = []
+    for item in ITEMS["aneqa"]:
+        assert lint.key_point_recall(item, item["reference"]) == 1
+        foreign += [
+            lint.key_point_recall(item, other["reference"])
+            for other in ITEMS["aneqa"]
+            if other["category"] == item["category"] and other is not item
+        ]
+    assert sum(foreign) / len(foreign) < 0.1
+
+
 def test_choice_questions_have_right_and_wrong_options() -> None:
     assert not [c for item in ITEMS["anecq"] for c in lint.choice_question_complaints(item)]
     single = next(item for item in ITEMS["anecq"] if item["type"] == "single")

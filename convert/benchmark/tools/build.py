@@ -58,6 +58,37 @@ CATEGORIES = (
     "day_surgery", "pain", "icu", "crisis", "complications", "safety",
 )  # fmt: skip
 
+# Words that say the same in an answer. A wording of a key point is also accepted with each other word of a row in its
+# place, so that the source need not list them. Forbidden statements stay as written: they must not catch more.
+SYNONYMS = (
+    ("避免", "不用", "不宜", "禁用", "不要", "禁止", "不应使用", "不能用"),
+    ("二氧化碳", "CO2"),
+    ("升高", "上升", "增高", "增加"),
+    ("下降", "降低", "减少"),
+    ("扩张", "舒张"),
+    ("膨胀", "扩张"),
+    ("心排出量", "心输出量", "心排血量"),
+    ("心动过速", "心率增快", "心率过快", "心率快"),
+    ("缺氧", "低氧"),
+    ("高钾", "高血钾"),
+    ("低钾", "低血钾"),
+    ("低钠", "低血钠"),
+    ("低钙", "低血钙"),
+    ("补液", "输液", "扩容"),
+    ("抽搐", "惊厥"),
+    ("蛛网膜下隙", "蛛网膜下腔"),
+    ("右室", "右心室"),
+    ("左室", "左心室"),
+    ("肌松药", "肌肉松弛药"),
+    ("肌松恢复", "肌力恢复"),
+    ("站立", "直立", "坐立"),
+    ("病人", "患者"),
+    ("自主呼吸", "自发呼吸"),
+    ("保温", "复温", "加温"),
+    ("给氧", "吸氧", "供氧"),
+)
+MOST_WORDINGS = 32  # the schema's limit
+
 
 class SourceError(ValueError):
     """A block that cannot become an item: says file, line and what is wrong."""
@@ -128,6 +159,23 @@ def _wordings(text: str) -> tuple[str, list[str]]:
     return label.strip(), [p.strip() for p in (patterns or label).split("|") if p.strip()]
 
 
+def with_synonyms(wordings: list[str]) -> list[str]:
+    """The wordings, then each of them with one word exchanged for a synonym, or a time unit written out."""
+    accepted = dict.fromkeys(wordings)
+    # 避免X is also said 避免使用X or 避免A、X.
+    wordings = [re.sub(r"^(避免|不用|禁用)(?!\*)", r"\1*", wording) for wording in wordings]
+    accepted.update(dict.fromkeys(wordings))
+    for wording in wordings:
+        for row in SYNONYMS:
+            for word in row:
+                if word in wording:
+                    accepted.update(dict.fromkeys(wording.replace(word, other) for other in row))
+        for unit, name in (("h", "小时"), ("min", "分钟"), ("s", "秒")):
+            accepted[re.sub(rf"(?<=\d){unit}(?![A-Za-z])", name, wording)] = None
+            accepted[re.sub(rf"(?<=\d){name}", unit, wording)] = None
+    return list(accepted)[:MOST_WORDINGS]
+
+
 def open_question(block: Block, category: str) -> Iterator[dict]:
     head, (question, reference, *rest) = _header(block), block.lines
     key_points, forbidden = [], []
@@ -135,7 +183,7 @@ def open_question(block: Block, category: str) -> Iterator[dict]:
         point = re.match(r"\+(\d) (.+)", line)
         text, patterns = _wordings(point[2] if point else line[1:])
         if point:
-            key_points.append({"text": text, "weight": int(point[1]), "patterns": patterns})
+            key_points.append({"text": text, "weight": int(point[1]), "patterns": with_synonyms(patterns)})
         elif line.startswith("-"):
             forbidden.append({"text": text, "patterns": patterns})
         else:

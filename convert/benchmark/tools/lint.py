@@ -10,6 +10,7 @@ may share 60% of its character 3-grams (Jaccard) with a training instruction.
 
 import argparse
 import collections
+import functools
 import json
 import re
 import sys
@@ -34,10 +35,27 @@ def bare(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKC", text).lower() if c.isalnum())
 
 
-def stands_in(pattern: str, text: str) -> bool:
-    """Whether an accepted wording stands in a folded text; `*` is up to 12 characters of one sentence."""
+@functools.cache
+def wording(pattern: str) -> re.Pattern[str]:
+    """An accepted wording, to be searched in a folded text; `*` is up to 12 characters of one sentence.
+
+    The evaluation has its own, stricter matcher; this one needs nothing but the standard library.
+    """
     parts = [re.escape(folded(part)) for part in pattern.split("*")]
-    return re.search("[^。;!?]{0,12}".join(parts), text) is not None
+    return re.compile("[^。;!?]{0,12}".join(parts))
+
+
+def stands_in(pattern: str, text: str) -> bool:
+    return wording(pattern).search(text) is not None
+
+
+def key_point_recall(item: dict, answer: str) -> float:
+    """Weighted share (0 to 1) of an open question's key points of which some wording stands in the answer."""
+    text = folded(answer)
+    met = sum(
+        point["weight"] for point in item["key_points"] if any(stands_in(p, text) for p in point["patterns"])
+    )  # fmt: skip
+    return met / sum(point["weight"] for point in item["key_points"])
 
 
 def ngrams(text: str, n: int) -> set[str]:
