@@ -1,6 +1,6 @@
 """``python -m hypnos_convert.evaluate.speed``: how long the automatic metrics take on this machine, and their memory.
 
-Answers are drawn from ``convert/data``: references and answers of real length, each answer that of another question.
+Texts are from ``convert/data``: an answer is half of one and half of another, so that nearly all of them differ.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main() -> None:
     draw = random.Random(0)
     chosen = [draw.choice(records) for _ in range(count)]
     items = [Item("aneqa", _item(number, record), False, "") for number, record in enumerate(chosen)]
-    answers = [Answer(draw.choice(records)["output"], "stop") for _ in items]
+    answers = [Answer(_spliced(draw.choice(records), draw.choice(records)), "stop") for _ in items]
     started = time.perf_counter()
     rows = rows_of(items, answers)
     scored = time.perf_counter()
@@ -54,6 +54,10 @@ def main() -> None:
             indent=1,
         )
     )
+
+
+def _spliced(a: dict[str, str], b: dict[str, str]) -> str:
+    return a["output"][: len(a["output"]) // 2] + b["output"][len(b["output"]) // 2 :]
 
 
 def _item(number: int, record: dict[str, str]) -> dict[str, object]:
