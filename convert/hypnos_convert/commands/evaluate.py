@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
 from ..errors import InputError, OutputError
 from ..evaluate.asking import ask_all
-from ..evaluate.items import KINDS, Benchmark, read_benchmark, select
+from ..evaluate.items import KINDS, Benchmark, Item, read_benchmark, select
 from ..evaluate.result import write_result
 from ..evaluate.scoring import rows_of
 from ..evaluate.targets import open_target
@@ -79,6 +81,8 @@ def run(args: argparse.Namespace) -> None:
         name=args.name,
         concurrency=args.concurrency,
     )
+    if target.kind == "endpoint":
+        warn_of_sending(items, args.target)
     with (
         progress.stage(f"{target.name}: {len(items)} items"),
         tqdm(total=len(items), unit="item", disable=True if args.quiet else None, leave=False) as bar,
@@ -105,6 +109,12 @@ def open_benchmark(folder: Path) -> Benchmark:
     for warning in benchmark.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     return benchmark
+
+
+def warn_of_sending(items: Sequence[Item], address: str) -> None:
+    """Say on stderr that private items leave this machine, if they do."""
+    if any(item.private for item in items) and urlsplit(address).hostname not in ("localhost", "127.0.0.1", "::1"):
+        print(f"warning: private items are sent to {address}; use an endpoint of your own for them", file=sys.stderr)
 
 
 def _kinds(text: str) -> tuple[str, ...]:
