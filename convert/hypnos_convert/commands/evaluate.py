@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,14 +12,15 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
-from ..errors import InputError, OutputError
+from ..errors import InputError
 from ..evaluate.asking import ask_all
 from ..evaluate.items import KINDS, Benchmark, Item, read_benchmark, select
 from ..evaluate.result import write_result
 from ..evaluate.scoring import rows_of
 from ..evaluate.targets import open_target
 from ..progress import Progress
-from .arguments import add_output_argument, add_quiet_argument
+from ..staging import check_target
+from .arguments import add_quiet_argument
 
 BENCHMARK = Path(__file__).parents[2] / "benchmark"
 
@@ -33,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--items", type=Path, default=BENCHMARK, metavar="DIR", help="benchmark folder (default: this project's own)"
     )
-    add_output_argument(parser, "the result")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="new folder for the result (default: runs/NAME)")
     parser.add_argument("--kinds", type=_kinds, default=KINDS, metavar="LIST", help=f"of {','.join(KINDS)}")
     parser.add_argument("--limit", type=int, metavar="N", help="at most N items of each kind, spread over categories")
     parser.add_argument("--max-tokens", type=int, metavar="N", help="of an answer, instead of the limits of each kind")
@@ -66,8 +68,6 @@ def default_answer_cache() -> Path:
 
 def run(args: argparse.Namespace) -> None:
     progress = Progress(quiet=args.quiet)
-    if args.out.exists() and any(args.out.iterdir()):
-        raise OutputError(f"{args.out} exists already; choose another --out or remove it first")
     benchmark = open_benchmark(args.items)
     items = select(benchmark.items, args.kinds, args.limit)
     if not items:
@@ -81,6 +81,9 @@ def run(args: argparse.Namespace) -> None:
         name=args.name,
         concurrency=args.concurrency,
     )
+    out = args.out or Path("runs") / (re.sub(r"[^\w.-]+", "-", target.name).strip("-.") or target.kind)
+    # Before hours of asking, not after.
+    check_target(out)
     if target.kind == "endpoint":
         warn_of_sending(items, args.target)
     with (
@@ -90,7 +93,7 @@ def run(args: argparse.Namespace) -> None:
         answers = ask_all(target, items, args.answers_cache, max_tokens=args.max_tokens, tick=bar.update)
     with progress.stage("metrics"):
         rows = rows_of(items, answers)
-        about = write_result(args.out, benchmark, target, items, answers, rows, max_tokens=args.max_tokens)
+        about = write_result(out, benchmark, target, items, answers, rows, max_tokens=args.max_tokens)
     for score in about["scores"]:
         interval = f" [{score['low']:.2f}, {score['high']:.2f}]" if score["low"] is not None else ""
         progress.say(
@@ -98,7 +101,7 @@ def run(args: argparse.Namespace) -> None:
         )
     for warning in about["warnings"]:
         progress.say(f"note: {warning['en']}")
-    progress.say(f"{args.out}: result.json; `report --runs {args.out}` makes it readable")
+    progress.say(f"{out}: result.json; `report --runs {out}` makes it readable")
 
 
 def open_benchmark(folder: Path) -> Benchmark:
