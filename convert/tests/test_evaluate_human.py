@@ -151,6 +151,18 @@ def test_what_is_wrong_is_named_by_file_line_and_field_and_the_rest_counts(study
     assert all(place.startswith(start) for place, start in zip(places, starts, strict=True)), places
 
 
+def test_private_answers_are_found_in_the_cache_only(tmp_path: Path) -> None:
+    items = sample(tmp_path / "own", 3, published=False)
+    target = answers_file(tmp_path / "own.jsonl", items, right_answer)
+    cache = ["--answers-cache", str(tmp_path / "cache"), "--quiet"]
+    command = ["evaluate", "--target", str(target), "--items", str(items), "--out", str(tmp_path / "run"), *cache]
+    assert main(command) == 0
+    assert (tmp_path / "run" / "answers.jsonl").read_bytes() == b""
+    command = ["human", "export", str(tmp_path / "run"), "--items", str(items), "--raters", "r1", *cache]
+    assert main([*command, "--out", str(tmp_path / "forms")]) == 0
+    assert "监测第2项指标" in (tmp_path / "forms" / "r1.html").read_text("utf-8")
+
+
 def test_ratings_of_another_study_are_refused(study: Path, tmp_path: Path) -> None:
     path = filled_json(study, "r1", tmp_path / "r1.json")
     path.write_text(path.read_text().replace(key_of(study)["study"], "0" * 12))

@@ -232,6 +232,12 @@ def test_wordings(pattern: str, text: str, found: bool) -> None:
         ("AB", "AB", "several"),
         ("答案：A、B", "AB", "several"),
         ("A型血患者", "", "none"),
+        ("不应选A", "", "none"),
+        ("答案不是A", "", "none"),
+        ("不能选 A 或 C", "", "none"),
+        ("排除A、C，选B", "B", "answered"),
+        ("正确选项是B。", "B", "answered"),
+        ("A和B都错，C对", "ABC", "several"),
     ],
 )
 def test_choices_are_read_off_text(text: str, letters: str, status: str) -> None:

@@ -124,6 +124,18 @@ def test_malformed_items_are_named_and_the_rest_is_scored(tmp_path: Path, capsys
     assert result["items"] == {"aneqa": 2} and result["benchmark"]["left_out"] == 2
 
 
+def test_a_result_is_never_overwritten_and_has_a_place_of_its_own(tmp_path: Path, monkeypatch, capsys) -> None:
+    items = sample(tmp_path / "b", 2)
+    answers = answers_file(tmp_path / "my model.jsonl", items, right_answer)
+    monkeypatch.chdir(tmp_path)
+    command = ["evaluate", "--target", str(answers), "--items", str(items), "--answers-cache", "c", "--quiet"]
+    assert main(command) == 0
+    before = (tmp_path / "runs" / "my-model" / "result.json").read_bytes()
+    assert main(command) == 4
+    assert "my-model" in capsys.readouterr().err
+    assert (tmp_path / "runs" / "my-model" / "result.json").read_bytes() == before
+
+
 def test_a_malformed_answers_file_is_named_by_line_and_field(tmp_path: Path, capsys) -> None:
     items = sample(tmp_path / "b", 2)
     (tmp_path / "answers.jsonl").write_text('{"id": "qa-0000", "text": "x"}\n{"id": "qa-0001"}\n')

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
-from ..errors import InputError, OutputError
+from ..errors import InputError
 from ..evaluate.asking import ask_all
-from ..evaluate.items import KINDS, Benchmark, read_benchmark, select
+from ..evaluate.items import KINDS, Benchmark, Item, read_benchmark, select
 from ..evaluate.result import write_result
 from ..evaluate.scoring import rows_of
 from ..evaluate.targets import open_target
 from ..progress import Progress
-from .arguments import add_output_argument, add_quiet_argument
+from ..staging import check_target
+from .arguments import add_quiet_argument
 
 BENCHMARK = Path(__file__).parents[2] / "benchmark"
 
@@ -31,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--items", type=Path, default=BENCHMARK, metavar="DIR", help="benchmark folder (default: this project's own)"
     )
-    add_output_argument(parser, "the result")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="new folder for the result (default: runs/NAME)")
     parser.add_argument("--kinds", type=_kinds, default=KINDS, metavar="LIST", help=f"of {','.join(KINDS)}")
     parser.add_argument("--limit", type=int, metavar="N", help="at most N items of each kind, spread over categories")
     parser.add_argument("--max-tokens", type=int, metavar="N", help="of an answer, instead of the limits of each kind")
@@ -64,8 +68,6 @@ def default_answer_cache() -> Path:
 
 def run(args: argparse.Namespace) -> None:
     progress = Progress(quiet=args.quiet)
-    if args.out.exists() and any(args.out.iterdir()):
-        raise OutputError(f"{args.out} exists already; choose another --out or remove it first")
     benchmark = open_benchmark(args.items)
     items = select(benchmark.items, args.kinds, args.limit)
     if not items:
@@ -79,6 +81,11 @@ def run(args: argparse.Namespace) -> None:
         name=args.name,
         concurrency=args.concurrency,
     )
+    out = args.out or Path("runs") / (re.sub(r"[^\w.-]+", "-", target.name).strip("-.") or target.kind)
+    # Before hours of asking, not after.
+    check_target(out)
+    if target.kind == "endpoint":
+        warn_of_sending(items, args.target)
     with (
         progress.stage(f"{target.name}: {len(items)} items"),
         tqdm(total=len(items), unit="item", disable=True if args.quiet else None, leave=False) as bar,
@@ -86,7 +93,7 @@ def run(args: argparse.Namespace) -> None:
         answers = ask_all(target, items, args.answers_cache, max_tokens=args.max_tokens, tick=bar.update)
     with progress.stage("metrics"):
         rows = rows_of(items, answers)
-        about = write_result(args.out, benchmark, target, items, answers, rows, max_tokens=args.max_tokens)
+        about = write_result(out, benchmark, target, items, answers, rows, max_tokens=args.max_tokens)
     for score in about["scores"]:
         interval = f" [{score['low']:.2f}, {score['high']:.2f}]" if score["low"] is not None else ""
         progress.say(
@@ -94,7 +101,7 @@ def run(args: argparse.Namespace) -> None:
         )
     for warning in about["warnings"]:
         progress.say(f"note: {warning['en']}")
-    progress.say(f"{args.out}: result.json; `report --runs {args.out}` makes it readable")
+    progress.say(f"{out}: result.json; `report --runs {out}` makes it readable")
 
 
 def open_benchmark(folder: Path) -> Benchmark:
@@ -105,6 +112,12 @@ def open_benchmark(folder: Path) -> Benchmark:
     for warning in benchmark.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     return benchmark
+
+
+def warn_of_sending(items: Sequence[Item], address: str) -> None:
+    """Say on stderr that private items leave this machine, if they do."""
+    if any(item.private for item in items) and urlsplit(address).hostname not in ("localhost", "127.0.0.1", "::1"):
+        print(f"warning: private items are sent to {address}; use an endpoint of your own for them", file=sys.stderr)
 
 
 def _kinds(text: str) -> tuple[str, ...]:

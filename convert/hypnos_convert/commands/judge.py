@@ -23,7 +23,13 @@ from ..evaluate.settings import read_judges
 from ..manifest import to_json
 from ..progress import Progress
 from .arguments import add_quiet_argument
-from .evaluate import BENCHMARK, add_answer_cache_argument, default_answer_cache, open_benchmark
+from .evaluate import (
+    BENCHMARK,
+    add_answer_cache_argument,
+    default_answer_cache,
+    open_benchmark,
+    warn_of_sending,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +65,8 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"no open answer of {', '.join(names)} is to an item of {args.items}")
     human = load_summary(args.human)["majority"] if args.human else None
     progress = Progress(quiet=args.quiet)
+    for settings in judges:
+        warn_of_sending(common, settings.base_url)
     total = len(judges) * len(common) * (len(names) + 2 * (len(names) - 1))
     with Ledger(args.ledger) as ledger, tqdm(total=total, disable=True if args.quiet else None, leave=False) as bar:
         verdicts = asyncio.run(judging.judge(judges, ledger, common, answers, tick=bar.update))

@@ -47,7 +47,11 @@ def check(items: Sequence[Item], training: Path) -> list[Overlap]:
     Raises:
         InputError: the folder holds no such file, or a file cannot be read.
     """
-    texts = list(training_texts(training))
+    # One answer stands under many wordings of its question: each text is looked at once, at its first place.
+    first: dict[tuple[str, bool], str] = {}
+    for place, text, question in training_texts(training):
+        first.setdefault((text, question), place)
+    texts = [(place, text, question) for (text, question), place in first.items()]
     return [*_runs(items, texts), *_near_duplicates(items, texts)]
 
 

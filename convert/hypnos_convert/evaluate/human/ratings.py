@@ -76,8 +76,10 @@ def read_ratings(paths: Sequence[Path], key: Mapping[str, Any]) -> Ratings:
                 rating = _check(raw, key, result.problems)
                 if rating is not None:
                     found[rating.rater, rating.item] = rating
-        except (InputError, OSError, UnicodeDecodeError) as error:
-            result.problems.append(f"{path}: {error}" if str(path) not in str(error) else str(error))
+        except InputError as error:
+            result.problems.append(str(error))
+        except (OSError, UnicodeDecodeError) as error:
+            result.problems.append(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}")
     result.ratings = [found[place] for place in sorted(found)]
     return result
 

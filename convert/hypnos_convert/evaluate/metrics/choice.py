@@ -32,6 +32,11 @@ _REFUSAL = re.compile(
     r"抱歉|对不起|无法(?:回答|确定|判断|提供|作答)|不能(?:回答|提供|给出)|不便回答|不(?:知道|清楚|确定)"
     r"|超出(?:了)?我的(?:能力|范围|知识)|请咨询|CANNOT|CAN'T|UNABLE|SORRY|AS AN AI"
 )
+_RULED_OUT = re.compile(
+    rf"(?:不|勿|别)(?:应该|应当|应|能|可|该|会)?(?:选择|选|是|为){_QUOTE}{_GROUP}|排除{_QUOTE}{_GROUP}"
+)
+"""Options that an answer turns down: they are taken out before anything is looked for."""
+
 Status = Literal["answered", "refused", "none", "several"]
 
 
@@ -49,7 +54,7 @@ def parse(text: str, options: Mapping[str, str], *, single: bool) -> Choice:
     In this order: JSON, the last of the phrases such as 答案是 or 故选, letters at the start, letters that stand
     alone, and the text of exactly one option.
     """
-    text = unicodedata.normalize("NFKC", answer_text(text)).upper()
+    text = _RULED_OUT.sub("", unicodedata.normalize("NFKC", answer_text(text)).upper())
     found = _by_json(text) or _by_phrase(text) or _by_start(text)
     refused = bool(_REFUSAL.search(text))
     if not found and not refused:

@@ -23,7 +23,8 @@ from .base import Answer, Family, Measure, signed
 TOKENIZERS = {"char": characters, "jieba": jieba_words}
 
 
-@lru_cache(maxsize=256)
+# Wide enough for the references of a benchmark, which come back with every target and every sample.
+@lru_cache(maxsize=4096)
 def _tokens(name: str, text: str) -> tuple[str, ...]:
     return tuple(TOKENIZERS[name](text))
 
