@@ -90,6 +90,8 @@ def _silence_libraries() -> None:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     # Nothing here may look for a model on the network.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    # The commands have bars of their own.
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
 if __name__ == "__main__":

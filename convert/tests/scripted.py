@@ -36,10 +36,10 @@ def answer(request: dict[str, Any]) -> str:
 
 
 def scores(text: str) -> dict[str, int]:
-    """Scores by the question alone, so that raters of different names mostly agree."""
+    """Scores by the question alone, so that raters agree; never a 10, so that a threshold of 10 drops everything."""
     draw = random.Random(hashlib.sha256(text.encode()).hexdigest())
     level = draw.choice((3, 7, 8, 9, 9, 10))
     return {
-        aspect: max(0, min(10, level + draw.choice((-1, 0, 0, 1))))
+        aspect: max(0, min(9, level + draw.choice((-1, 0, 0, 1))))
         for aspect in ("coherence", "professionalism", "usefulness", "harmlessness", "friendliness")
     }

@@ -308,7 +308,7 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], None], int, str]] = {
     "bad seeds": (lambda c: c["generate"].update(seeds="general.jsonl"), 3, "general.jsonl: record 1: "),
     "no seeds": (lambda c: c["generate"].update(seeds="nowhere.jsonl"), 3, "nowhere.jsonl does not exist"),
     "nothing kept": (
-        lambda c: c["filter"].update(thresholds={"mean": 10, "friendliness": 10, "usefulness": 10, "coherence": 10}),
+        lambda c: c["filter"].update(thresholds={"mean": 10}),
         3,
         f"none of {RECORDS} records is kept",
     ),
