@@ -26,7 +26,10 @@ const PREFERENCE = {
  * @throws HypnosError 'webgpu-too-weak' with `limit`, `needed`, `offered` (bytes or counts, or a feature's name);
  *   'shader-f16-missing' if that feature alone is what every library lacks here.
  */
-export function chooseLibrary(manifest: PackageManifest, adapter: AdapterOffer): PackageLibrary {
+export function chooseLibrary(
+  manifest: Pick<PackageManifest, 'libraries'>,
+  adapter: AdapterOffer,
+): PackageLibrary {
   for (const [limit, needed] of Object.entries(ENGINE_LIMITS)) {
     const offered = adapter.limits[limit] ?? 0;
     if (offered < needed) throw new HypnosError('webgpu-too-weak', { limit, needed, offered });

@@ -83,6 +83,7 @@ export function createModelRoom(ports: StorePorts, whenIdle: () => Promise<void>
       wanted ??= { id: null };
       lease.requestHandover();
     },
+    measureSpeed: async () => (await import('./speed.ts')).measureSpeed(engine),
     refreshPackages: () => listPackages(),
   }));
 

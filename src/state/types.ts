@@ -15,6 +15,7 @@ import type { PackageManifest } from '../packages/manifest.ts';
 import type {
   Conversation,
   ConversationId,
+  GenerationStats,
   Message,
   MessageId,
   PackageId,
@@ -188,6 +189,8 @@ export interface ModelActions {
   setDefault(id: PackageId): void;
   /** Asks the other tab to give up the engine. */
   requestLease(): void;
+  /** Writes a short fixed answer with the model that is loaded and measures it. Rejects with HypnosError. */
+  measureSpeed(): Promise<GenerationStats>;
   /** Looks again which packages there are. Never rejects. */
   refreshPackages(): Promise<void>;
 }

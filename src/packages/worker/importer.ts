@@ -87,7 +87,7 @@ async function importListed(
 ): Promise<PackageId> {
   const bytes = await readSmall(folder, MANIFEST_FILE, MANIFEST_BYTES_MAX, context);
   const text = decodeText(bytes, MANIFEST_FILE);
-  const manifest = parseManifest(text);
+  const manifest = parseNamed(text);
   compareListing(folder, manifest);
   const signature = await checkSignature(bytes, await readSignature(folder, context), context.trusted);
   const key = await keyOf(manifest.id, text);
@@ -112,6 +112,16 @@ async function importListed(
     throw error;
   }
   return commit(store, folder, { key, manifest: text, verified: 'manifest', signature }, context);
+}
+
+/** Names the file, as every refusal does; parseManifest knows only a text. */
+function parseNamed(text: string): PackageManifest {
+  try {
+    return parseManifest(text);
+  } catch (error) {
+    const { code, detail } = HypnosError.from(error, 'package-manifest-invalid');
+    throw new HypnosError(code, { file: MANIFEST_FILE, ...detail }, { cause: error });
+  }
 }
 
 /** Hashes are known only once the files are here, so this cannot go on where it stopped. */

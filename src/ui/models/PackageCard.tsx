@@ -7,6 +7,8 @@ import { Button, ErrorNotice, Pill, ProgressBar, cx } from '../components/index.
 import { formatBytes, formatCount, formatNumber } from '../format.ts';
 import { useShell } from '../shell.ts';
 import { LoadProgressLine } from './LoadProgressLine.tsx';
+import { OriginPills, PackageCare, SmallerContext } from './PackageCare.tsx';
+import { PackageDetails } from './PackageDetails.tsx';
 import { ProgressFigures } from './ProgressFigures.tsx';
 import { titleIn } from './useModelLine.ts';
 import styles from './PackageCard.module.css';
@@ -56,6 +58,7 @@ export function PackageCard({ summary, actions }: PackageCardProps) {
             >
               {t(summary.reviewed ? 'reviewed' : 'unreviewed')}
             </Pill>
+            {summary.facts && <OriginPills facts={summary.facts} />}
           </div>
         </div>
         <div className={styles.actions}>
@@ -115,39 +118,24 @@ export function PackageCard({ summary, actions }: PackageCardProps) {
         <ErrorNotice
           error={failure}
           actions={
-            <Button size="s" onClick={() => void actions.load(summary.id)}>
-              {t('tryAgain')}
-            </Button>
+            <>
+              <Button size="s" onClick={() => void actions.load(summary.id)}>
+                {t('tryAgain')}
+              </Button>
+              {failure.code === 'gpu-out-of-memory' && (
+                <SmallerContext summary={summary} onChosen={() => void actions.load(summary.id)} />
+              )}
+            </>
           }
         />
       )}
 
-      <Keeping summary={summary} />
+      {!summary.facts?.installed && <Keeping summary={summary} />}
+      {summary.facts && <PackageCare summary={summary} facts={summary.facts} isRunning={isRunning} />}
 
       <details className={styles.more}>
         <summary>{t('provenance')}</summary>
-        <dl>
-          <dt>{t('licence')}</dt>
-          <dd>{summary.licence}</dd>
-          <dt>{t('data')}</dt>
-          <dd>
-            {summary.data.length > 0 ? (
-              <ul>
-                {summary.data.map((source) => (
-                  <li key={source}>{source}</li>
-                ))}
-              </ul>
-            ) : (
-              t('dataUnstated')
-            )}
-          </dd>
-          <dt>{t('architecture')}</dt>
-          <dd>{summary.architecture}</dd>
-          <dt>{t('version')}</dt>
-          <dd>
-            {summary.id} {summary.version}
-          </dd>
-        </dl>
+        {summary.facts && <PackageDetails summary={summary} facts={summary.facts} />}
       </details>
     </article>
   );
