@@ -3,6 +3,7 @@
  *
  *   query -> terms (without asking words) + names -> BM25 over segments + a share for a named subject -> best passages
  */
+import type { AnswerPassage } from '../shared/types.ts';
 import type { LibraryCard } from './cards.ts';
 import { NameFinder } from './names.ts';
 import type { NameMatch } from './names.ts';
@@ -28,6 +29,7 @@ const COVERAGE_MIN = 0.34;
 /** Less is enough where several terms of the question meet in one passage. */
 const COVERAGE_MIN_TOGETHER = 0.16;
 const TERMS_TOGETHER = 3;
+const COVERAGE_MIN_FOLLOWING = 0.25;
 /** How surely a subject must be named to count as asked about, whatever else the question says. */
 const NAMED_MIN = 0.7;
 /** Of the best passage's score. */
@@ -187,7 +189,8 @@ export class SearchEngine {
       const { coverage, matched, named } = passage;
       const isAnswering =
         named >= NAMED_MIN ||
-        (named >= 0.5 && context.length > 0) ||
+        // The subject comes from an earlier question: what this one adds must be about it.
+        (named >= 0.5 && coverage >= COVERAGE_MIN_FOLLOWING) ||
         (coverage >= COVERAGE_MIN && matched >= 2) ||
         (coverage >= COVERAGE_MIN_TOGETHER && matched >= TERMS_TOGETHER);
       if (!isAnswering) return false;
@@ -273,6 +276,23 @@ export function bestSentences(text: string, terms: ReadonlyMap<string, number>):
     .slice(0, 2)
     .map(({ range }) => range)
     .sort((a, b) => a[0] - b[0]);
+}
+
+/** Passages as an answer keeps them, numbered in this order. */
+export function answerPassages(
+  passages: readonly Passage[],
+  terms: ReadonlyMap<string, number>,
+): readonly AnswerPassage[] {
+  return passages.map(({ id, title, heading, text, anchor }, index) => ({
+    number: index + 1,
+    id,
+    title,
+    heading,
+    page: anchor.kind === 'document' ? anchor.page : null,
+    origin: anchor.kind,
+    text,
+    quotes: bestSentences(text, terms),
+  }));
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
