@@ -140,7 +140,7 @@ export class SearchEngine {
     for (const { certainty, written } of names)
       if (certainty < 1) for (const term of termsOf(written)) own.delete(term);
     const ownWeight = sum([...own].map((term) => weights.get(term) ?? 0));
-    const passages: RankedPassage[] = [];
+    const best = new Best(limit);
     for (const [key, segment] of this.#segments) {
       const scores = new Float32Array(segment.size);
       const covered = new Float32Array(segment.size);
@@ -160,12 +160,13 @@ export class SearchEngine {
         const matched = counts[place] ?? 0;
         const named = key === CARDS ? (shares.get(this.#cardOf[place] ?? '') ?? 0) : 0;
         if (score === 0 && named === 0) continue;
+        const total = score + NAME_SHARE * named;
+        if (!best.admits(total)) continue;
         const coverage = ownWeight === 0 ? (named > 0 ? 1 : 0) : (covered[place] ?? 0) / ownWeight;
-        passages.push({ segment: key, place, score: score + NAME_SHARE * named, coverage, matched, named });
+        best.push({ segment: key, place, score: total, coverage, matched, named });
       }
     }
-    passages.sort((a, b) => b.score - a.score || a.place - b.place);
-    return { passages: passages.slice(0, limit), names, terms: weights };
+    return { passages: best.passages, names, terms: weights };
   }
 
   /** Cards by their best passage, best first. */
@@ -213,6 +214,32 @@ export class SearchEngine {
       weights.set(term, weight * Math.log(1 + (total - count + 0.5) / (count + 0.5)));
     }
     return weights;
+  }
+}
+
+/** The best of many, without sorting them all. */
+class Best {
+  readonly #limit: number;
+  #kept: RankedPassage[] = [];
+  #floor = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  admits(score: number): boolean {
+    return score >= this.#floor;
+  }
+
+  push(passage: RankedPassage): void {
+    this.#kept.push(passage);
+    if (this.#kept.length < this.#limit * 4) return;
+    this.#kept = this.passages;
+    this.#floor = this.#kept.at(-1)?.score ?? 0;
+  }
+
+  get passages(): RankedPassage[] {
+    return this.#kept.sort((a, b) => b.score - a.score || a.place - b.place).slice(0, this.#limit);
   }
 }
 

@@ -1,6 +1,6 @@
 /** The hospital's documents in the real page: imported, found with their page, replaced, deleted; killed half-way. */
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { HOSTILE_DOCUMENTS, makeDocx, makeHandbook, makePdf } from '../fixtures/documents.ts';
 import { createProfile, launchBrowser, scriptedEngine, startSite } from './harness.ts';
 import type { Browser, Site } from './harness.ts';
@@ -8,10 +8,16 @@ import { ask, waitForPhase, waitForServiceWorker } from './support.ts';
 
 let site: Site;
 let browser: Browser;
+/** A test cut the network. */
+let isCut = false;
 
 beforeAll(async () => {
   site = await startSite({ override: await scriptedEngine() });
   browser = await launchBrowser();
+});
+afterEach(async () => {
+  if (isCut) await site.resume();
+  isCut = false;
 });
 afterAll(async () => {
   await browser?.close();
@@ -41,6 +47,7 @@ describe('documents', () => {
     const page = await browser.newPage(`${site.url}#/library`);
     await waitForServiceWorker(page);
     await site.pause();
+    isCut = true;
     const pdf = makePdf([
       {
         lines: [
@@ -107,7 +114,6 @@ describe('documents', () => {
       )
       .not.toContain('周五上午');
     await page.close();
-    await site.resume();
   });
 
   test('that cannot be read say why, and nothing is kept of them', async () => {
