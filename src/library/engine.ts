@@ -3,6 +3,7 @@
  *
  *   query -> terms (without asking words) + names -> BM25 over segments + a share for a named subject -> best passages
  */
+import type { AnswerPassage } from '../shared/types.ts';
 import type { LibraryCard } from './cards.ts';
 import { NameFinder } from './names.ts';
 import type { NameMatch } from './names.ts';
@@ -28,6 +29,7 @@ const COVERAGE_MIN = 0.34;
 /** Less is enough where several terms of the question meet in one passage. */
 const COVERAGE_MIN_TOGETHER = 0.16;
 const TERMS_TOGETHER = 3;
+const COVERAGE_MIN_FOLLOWING = 0.25;
 /** How surely a subject must be named to count as asked about, whatever else the question says. */
 const NAMED_MIN = 0.7;
 /** Of the best passage's score. */
@@ -138,7 +140,7 @@ export class SearchEngine {
     for (const { certainty, written } of names)
       if (certainty < 1) for (const term of termsOf(written)) own.delete(term);
     const ownWeight = sum([...own].map((term) => weights.get(term) ?? 0));
-    const passages: RankedPassage[] = [];
+    const best = new Best(limit);
     for (const [key, segment] of this.#segments) {
       const scores = new Float32Array(segment.size);
       const covered = new Float32Array(segment.size);
@@ -158,12 +160,13 @@ export class SearchEngine {
         const matched = counts[place] ?? 0;
         const named = key === CARDS ? (shares.get(this.#cardOf[place] ?? '') ?? 0) : 0;
         if (score === 0 && named === 0) continue;
+        const total = score + NAME_SHARE * named;
+        if (!best.admits(total)) continue;
         const coverage = ownWeight === 0 ? (named > 0 ? 1 : 0) : (covered[place] ?? 0) / ownWeight;
-        passages.push({ segment: key, place, score: score + NAME_SHARE * named, coverage, matched, named });
+        best.push({ segment: key, place, score: total, coverage, matched, named });
       }
     }
-    passages.sort((a, b) => b.score - a.score || a.place - b.place);
-    return { passages: passages.slice(0, limit), names, terms: weights };
+    return { passages: best.passages, names, terms: weights };
   }
 
   /** Cards by their best passage, best first. */
@@ -187,7 +190,8 @@ export class SearchEngine {
       const { coverage, matched, named } = passage;
       const isAnswering =
         named >= NAMED_MIN ||
-        (named >= 0.5 && context.length > 0) ||
+        // The subject comes from an earlier question: what this one adds must be about it.
+        (named >= 0.5 && coverage >= COVERAGE_MIN_FOLLOWING) ||
         (coverage >= COVERAGE_MIN && matched >= 2) ||
         (coverage >= COVERAGE_MIN_TOGETHER && matched >= TERMS_TOGETHER);
       if (!isAnswering) return false;
@@ -210,6 +214,32 @@ export class SearchEngine {
       weights.set(term, weight * Math.log(1 + (total - count + 0.5) / (count + 0.5)));
     }
     return weights;
+  }
+}
+
+/** The best of many, without sorting them all. */
+class Best {
+  readonly #limit: number;
+  #kept: RankedPassage[] = [];
+  #floor = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  admits(score: number): boolean {
+    return score >= this.#floor;
+  }
+
+  push(passage: RankedPassage): void {
+    this.#kept.push(passage);
+    if (this.#kept.length < this.#limit * 4) return;
+    this.#kept = this.passages;
+    this.#floor = this.#kept.at(-1)?.score ?? 0;
+  }
+
+  get passages(): RankedPassage[] {
+    return this.#kept.sort((a, b) => b.score - a.score || a.place - b.place).slice(0, this.#limit);
   }
 }
 
@@ -273,6 +303,23 @@ export function bestSentences(text: string, terms: ReadonlyMap<string, number>):
     .slice(0, 2)
     .map(({ range }) => range)
     .sort((a, b) => a[0] - b[0]);
+}
+
+/** Passages as an answer keeps them, numbered in this order. */
+export function answerPassages(
+  passages: readonly Passage[],
+  terms: ReadonlyMap<string, number>,
+): readonly AnswerPassage[] {
+  return passages.map(({ id, title, heading, text, anchor }, index) => ({
+    number: index + 1,
+    id,
+    title,
+    heading,
+    page: anchor.kind === 'document' ? anchor.page : null,
+    origin: anchor.kind,
+    text,
+    quotes: bestSentences(text, terms),
+  }));
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

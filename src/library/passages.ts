@@ -197,7 +197,7 @@ const oneLine = (text: string) => text.replace(/\s+/gu, ' ').trim();
 
 /** Longest piece that counts as a sentence: a text without full stops is cut at it. */
 const SENTENCE_LENGTH_MAX = 400;
-const SENTENCE = /[^。！？；!?;\n]*(?:[。！？；!?;]+[”’」』）)]*|\n|$)/gu;
+const SENTENCE = /[^。！？；!?;\n]*(?:[。！？；!?;]+[”’」』）)]*\n?|\n|$)/gu;
 
 /** Sentences with their closing signs; joined they are the text (but for blank lines). A full stop in 1.5 ends none. */
 export function sentencesOf(text: string): readonly string[] {

@@ -6,7 +6,7 @@
  * window and the citations are noise. The shipped demonstration (6 million parameters, 2,048 tokens) never gets them:
  * its sources stand beside its answer.
  */
-import type { AnswerPassage } from '../shared/types.ts';
+import type { AnswerPassage, AnswerSources } from '../shared/types.ts';
 
 export interface Reader {
   readonly parameters: number;
@@ -42,6 +42,28 @@ export function withinBudget(
     kept.push(passage);
   }
   return kept;
+}
+
+/**
+ * What stands beside the answer, and the question with it for a model that can use it.
+ * @param earlier of an answer that is continued: what it was given
+ */
+export function arrangeSources(
+  question: string,
+  found: readonly AnswerPassage[],
+  reader: Reader | null,
+  earlier: AnswerSources | null = null,
+): { readonly sources: AnswerSources; readonly prompt: string | null } {
+  const read = reader !== null && canRead(reader) ? withinBudget(found, reader.contextWindowSize) : [];
+  return {
+    sources: {
+      // A passage that the model did not see is not one it can cite.
+      passages: read.length > 0 ? read : found,
+      inPrompt: read.length > 0,
+      droppedCitations: earlier?.droppedCitations ?? 0,
+    },
+    prompt: read.length > 0 ? promptWith(question, read) : null,
+  };
 }
 
 /** The question as the model gets it. */

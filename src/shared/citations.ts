@@ -2,6 +2,8 @@
  * Citations in an answer: `[2]`, `[1, 3]`, also in full-width brackets. Only what was retrieved may be cited; the rest
  * is taken out. Code is left as it is: `a[1]` there is no citation.
  */
+import type { AnswerSources } from './types.ts';
+
 /** Up to two digits: a year in brackets is no citation, and no answer has a hundred sources. */
 const CITATION = /\s?[[【［]\s*(\d{1,2}(?:\s*[,，、;；]\s*\d{1,2})*)\s*[\]】］](?![(（]|\s*:)/gu;
 const CODE = /(```[\s\S]*?(?:```|$)|~~~[\s\S]*?(?:~~~|$)|`[^`\n]+`)/u;
@@ -55,3 +57,7 @@ export function checkCitations(markdown: string, retrieved: ReadonlySet<number>)
 
 /** A citation that is just being written: not shown until it is known what it cites. */
 export const withoutOpenCitation = (text: string): string => text.replace(/\s?[[【［][\d\s,，、;；]*$/u, '');
+
+/** The numbers that an answer may cite: only what its model was given. */
+export const citable = ({ passages, inPrompt }: AnswerSources): ReadonlySet<number> =>
+  new Set(inPrompt ? passages.map(({ number }) => number) : []);

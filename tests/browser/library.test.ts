@@ -1,7 +1,7 @@
 /** The library in the real page: search without a network or a model, sources under answers, what is cited. */
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ROOT } from '../../src/server/setup.mjs';
@@ -11,10 +11,18 @@ import { ask, composer, waitForPhase, waitForServiceWorker } from './support.ts'
 
 let site: Site;
 let browser: Browser;
+/** A test cut the network. */
+let isCut = false;
 
 beforeAll(async () => {
   site = await startSite({ override: await scriptedEngine() });
   browser = await launchBrowser();
+});
+afterEach(async () => {
+  if (isCut) await site.resume();
+  isCut = false;
+  // A page left open by a failure would hold the engine.
+  await Promise.all(browser.context.pages().map((page) => page.close()));
 });
 afterAll(async () => {
   await browser?.close();
@@ -37,6 +45,7 @@ describe('search', () => {
     await waitForServiceWorker(first);
     await first.close();
     await site.pause();
+    isCut = true;
     const page = await browser.newPage(site.url);
     await composer(page).waitFor();
     await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
@@ -60,7 +69,6 @@ describe('search', () => {
     await box(page).fill('红烧肉的做法');
     await page.getByText('没有找到与“红烧肉的做法”有关的资料').waitFor();
     await page.close();
-    await site.resume();
   });
 
   test('axe finds nothing, in both themes', async () => {

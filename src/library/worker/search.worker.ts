@@ -7,10 +7,9 @@
 import * as Comlink from 'comlink';
 import { HypnosError } from '../../shared/errors.ts';
 import type { Result } from '../../shared/errors.ts';
-import type { AnswerPassage } from '../../shared/types.ts';
 import type { LibraryHit, SearchApi } from '../api.ts';
 import { LibraryDatabase } from '../db.ts';
-import { bestSentences, buildCardSegment, CARDS, marksOf, SearchEngine } from '../engine.ts';
+import { answerPassages, buildCardSegment, CARDS, marksOf, SearchEngine } from '../engine.ts';
 import type { RankedPassage } from '../engine.ts';
 import { readLibrary } from '../load.ts';
 import type { Passage } from '../passages.ts';
@@ -110,18 +109,10 @@ const api: SearchApi = {
       const opened = await current();
       const ranking = opened.sources(question, limit, context);
       const passages = await passagesOf(opened, ranking.passages);
-      return passages
-        .filter((passage) => passage !== undefined)
-        .map((passage, index): AnswerPassage => ({
-          number: index + 1,
-          id: passage.id,
-          title: passage.title,
-          heading: passage.heading,
-          page: passage.anchor.kind === 'document' ? passage.anchor.page : null,
-          origin: passage.anchor.kind,
-          text: passage.text,
-          quotes: bestSentences(passage.text, ranking.terms),
-        }));
+      return answerPassages(
+        passages.filter((passage) => passage !== undefined),
+        ranking.terms,
+      );
     }),
 };
 Comlink.expose(api);

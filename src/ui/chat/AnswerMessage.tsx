@@ -1,6 +1,7 @@
 import { lazy, memo, Suspense, useDeferredValue, useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useChat } from '../../state/hooks.ts';
+import { citable, withoutOpenCitation } from '../../shared/citations.ts';
 import type { Message } from '../../shared/types.ts';
 import type { ThreadItem } from '../../state/types.ts';
 import { Pill } from '../components/index.ts';
@@ -33,6 +34,7 @@ export const AnswerMessage = memo(function AnswerMessage({ item, isLast }: Answe
   // Open and not ours: another tab is writing it.
   const isGrowing = isMine || message.finishReason === null;
   const targets = useCitationTargets(message);
+  const shown = isGrowing && message.sources ? withoutOpenCitation(text) : text;
 
   return (
     <article
@@ -50,7 +52,7 @@ export const AnswerMessage = memo(function AnswerMessage({ item, isLast }: Answe
         {message.model && <span className={styles.model}>{message.model.title}</span>}
       </div>
       <CitationContext value={targets}>
-        {text !== '' && <Markdown text={text} streaming={isGrowing} />}
+        {text !== '' && <Markdown text={shown} streaming={isGrowing} />}
       </CitationContext>
       {isGrowing && text === '' && <AnswerWaiting isMine={isMine} />}
       {message.sources && (
@@ -73,7 +75,7 @@ function useCitationTargets({ id, sources }: Message) {
   return useMemo(() => {
     if (!sources) return null;
     return {
-      numbers: new Set(sources.inPrompt ? sources.passages.map(({ number }) => number) : []),
+      numbers: citable(sources),
       open: (number: number) => {
         const source = document.getElementById(sourceElementId(id, number));
         source?.closest('details')?.setAttribute('open', '');

@@ -2,7 +2,7 @@ import '../../i18n/library.ts';
 import { useId } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'wouter';
-import { checkCitations } from '../../shared/citations.ts';
+import { checkCitations, citable } from '../../shared/citations.ts';
 import type { AnswerPassage, AnswerSources as Sources } from '../../shared/types.ts';
 import { Pill } from '../components/index.ts';
 import { neutralise } from '../markdown/neutralise.ts';
@@ -23,8 +23,7 @@ export function AnswerSources({ messageId, sources, text }: AnswerSourcesProps) 
   const { t } = useTranslation('library');
   const titleId = useId();
   const { passages, inPrompt } = sources;
-  const retrieved = new Set(inPrompt ? passages.map(({ number }) => number) : []);
-  const { cited, dropped } = checkCitations(text, retrieved);
+  const { cited, dropped } = checkCitations(text, citable(sources));
   const lost = dropped + sources.droppedCitations;
 
   return (

@@ -15,6 +15,7 @@ import { DocumentsSection } from './DocumentsSection.tsx';
 import { excerptAround } from './excerpt.ts';
 import { LIBRARY_SEARCH_ID } from './ids.ts';
 import { placeOf } from './place.ts';
+import { useDocuments } from './useDocuments.ts';
 import { useLibrary } from './useLibrary.ts';
 import styles from './library.module.css';
 
@@ -118,6 +119,8 @@ export function SearchView() {
 function Hits({ query }: { readonly query: string }) {
   const { t } = useTranslation('library');
   const [hits, setHits] = useState<readonly LibraryHit[] | null>(null);
+  // What is imported or deleted meanwhile changes what is found.
+  const { documents } = useDocuments().state;
   const [error, setError] = useState<CodedError | null>(null);
 
   useEffect(() => {
@@ -138,7 +141,7 @@ function Hits({ query }: { readonly query: string }) {
       isCurrent = false;
       clearTimeout(timer);
     };
-  }, [query]);
+  }, [query, documents]);
 
   if (error) return <ErrorNotice error={error} />;
   if (hits === null) return <p className={styles.note}>{t('search.working')}</p>;

@@ -6,7 +6,7 @@ import { HypnosError } from '../../../src/shared/errors.ts';
 import type { HypnosErrorCode } from '../../../src/shared/errors.ts';
 import { createStores } from '../../../src/state/index.ts';
 import type { StoresHandle } from '../../../src/state/index.ts';
-import type { KeyValueStorage, LeasePort, StorePorts } from '../../../src/state/ports.ts';
+import type { KeyValueStorage, LeasePort, SourcePort, StorePorts } from '../../../src/state/ports.ts';
 import type { PackageSummary } from '../../../src/state/types.ts';
 import { FakeLocks, freshName, testHistory } from '../history/support.ts';
 
@@ -232,6 +232,7 @@ export interface TabOptions {
   readonly locks?: FakeLocks;
   readonly lease?: 'held' | 'waiting';
   readonly packages?: readonly PackageSummary[];
+  readonly sources?: SourcePort;
   /** Wraps the repository, to let writes fail. */
   readonly wrap?: (history: HistoryRepository) => HistoryRepository;
 }
@@ -250,6 +251,7 @@ export function openTab(options: TabOptions = {}): Tab {
     engine,
     clock,
     storage,
+    ...(options.sources ? { sources: options.sources } : {}),
     listPackages: () =>
       Promise.resolve({
         defaultId: options.packages?.[0]?.id ?? (options.packages ? null : 'demo'),
