@@ -44,7 +44,8 @@ export interface SupervisorOptions {
   readonly locate: (id: PackageId) => Promise<PackageLocation>;
   /** Used where no worker can be started. */
   readonly reportWithoutWorker: () => Promise<DeviceReport>;
-  readonly loadOptions?: LoadOptions;
+  /** Asked at every load. */
+  readonly loadOptions?: () => LoadOptions;
   readonly timing?: Partial<Timing>;
 }
 
@@ -256,7 +257,7 @@ export class EngineSupervisor implements EngineClient {
     try {
       const location = await this.#options.locate(packageId);
       if (epoch !== this.#epoch) return;
-      const result = await worker.api.load(location, this.#options.loadOptions ?? {}, (progress) => {
+      const result = await worker.api.load(location, this.#options.loadOptions?.() ?? {}, (progress) => {
         if (epoch === this.#epoch && this.#state.phase !== 'ready') showProgress(progress);
       });
       if (epoch !== this.#epoch) return;

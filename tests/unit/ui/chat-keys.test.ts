@@ -74,6 +74,7 @@ describe('modelStatus', () => {
     contextWindowSize: 2048,
     library: 'gpu',
     engine: 'web-llm',
+    engineReason: 'gpu-fits',
   } as const;
   const failure = { code: 'engine-load-failed', detail: {} } as const;
   const facts: Pick<ModelState, 'engine' | 'lease' | 'device' | 'packages' | 'packagesLoaded' | 'error'> = {
