@@ -9,7 +9,10 @@ const LOADS_UNASKED_BYTES = 512e6;
 export function startStores(): StoresHandle {
   const modelsUrl = new URL('models/', document.baseURI).href;
   const fetchFile = (url: string, init: RequestInit) => fetch(url, init);
+  // Read at every load: the setting may change while the page is open.
+  const preference = () => stores.settings.getState().engine;
   const engine = createEngineClient({
+    loadOptions: () => ({ engine: preference() }),
     locate: async (id) => {
       const { fetchIndex, locate } = await import('../packages/served.ts');
       return locate(await fetchIndex(modelsUrl, fetchFile), id);

@@ -72,7 +72,8 @@ function composeScripts(): { main: string; thread: string } {
   );
   const constant = (name: string): string => {
     const [, literal] = new RegExp(`^export const ${name} = (".*");?$`, 'mu').exec(source) ?? [];
-    if (literal === undefined) throw new Error(`@wllama/wllama holds no ${name}: see src/engine/wllama.plugin.ts`);
+    if (literal === undefined)
+      throw new Error(`@wllama/wllama holds no ${name}: see src/engine/wllama.plugin.ts`);
     return JSON.parse(literal) as string; // written by JSON.stringify
   };
   const runtime = constant('WLLAMA_EMSCRIPTEN_CODE');

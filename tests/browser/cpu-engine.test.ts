@@ -47,9 +47,7 @@ describe('without WebGPU', () => {
   });
 
   test('the stages of a load are told', async () => {
-    const stages = await page.evaluate(() => [
-      ...new Set(window.engine.progress.map(({ stage }) => stage)),
-    ]);
+    const stages = await page.evaluate(() => [...new Set(window.engine.progress.map(({ stage }) => stage))]);
     expect(stages).toEqual(['manifest', 'files', 'weights', 'shaders', 'ready']);
   });
 

@@ -43,7 +43,9 @@ export function readTokenizer(description: unknown): Tokenizer {
   };
   if (model.type !== 'BPE' || model.byte_fallback === true) throw unsupported(`model ${model.type}`);
   const added = added_tokens ?? [];
-  const odd = added.find((token) => token.lstrip === true || token.rstrip === true || token.single_word === true);
+  const odd = added.find(
+    (token) => token.lstrip === true || token.rstrip === true || token.single_word === true,
+  );
   if (odd) throw unsupported(`added token ${odd.content}`);
   if (!flatten(decoder, 'decoders').some(({ type }) => type === 'ByteLevel')) throw unsupported('decoder');
   return new ByteLevelBpe(
@@ -92,7 +94,9 @@ class ByteLevelBpe implements Tokenizer {
       if (!this.#merges.has(key)) this.#merges.set(key, { rank, id });
     });
     // Longest first: of two that begin at the same place the longer one counts.
-    const contents = [...this.#added.keys()].filter((text) => text !== '').sort((a, b) => b.length - a.length);
+    const contents = [...this.#added.keys()]
+      .filter((text) => text !== '')
+      .sort((a, b) => b.length - a.length);
     this.#addedPattern =
       contents.length === 0
         ? null
@@ -158,7 +162,8 @@ class ByteLevelBpe implements Tokenizer {
       ids.splice(best, 2, merged.id);
       ranks.splice(best, 1);
       const update = (at: number) => {
-        if (at >= 0 && at < ids.length) ranks[at] = at + 1 < ids.length ? (pair(at)?.rank ?? Infinity) : Infinity;
+        if (at >= 0 && at < ids.length)
+          ranks[at] = at + 1 < ids.length ? (pair(at)?.rank ?? Infinity) : Infinity;
       };
       update(best - 1);
       update(best);
@@ -202,10 +207,13 @@ function preTokenizerSteps(component: Component): readonly Step[] {
 
 /** Oniguruma's names of scripts are JavaScript's with `Script=`; the rest that such expressions use is the same. */
 function toPattern(source: string): RegExp {
-  const translated = source.replace(/\\([pP])\{(\^?)(\w+)\}/g, (whole, p: string, not: string, name: string) => {
-    if (not) throw unsupported(`expression ${source}`);
-    return isGeneralCategory(name) ? whole : `\\${p}{Script=${name}}`;
-  });
+  const translated = source.replace(
+    /\\([pP])\{(\^?)(\w+)\}/g,
+    (whole, p: string, not: string, name: string) => {
+      if (not) throw unsupported(`expression ${source}`);
+      return isGeneralCategory(name) ? whole : `\\${p}{Script=${name}}`;
+    },
+  );
   try {
     return new RegExp(translated, 'gu');
   } catch {

@@ -5,6 +5,7 @@ import { ErrorNotice, ScreenHeader } from '../components/index.ts';
 import { Page, Section } from '../components/Page.tsx';
 import { DeviceReportCard } from '../device/DeviceReportCard.tsx';
 import { useShell } from '../shell.ts';
+import { EngineCard } from './EngineCard.tsx';
 import { PackageCard } from './PackageCard.tsx';
 import { StorageCard } from './StorageCard.tsx';
 import styles from './ModelsScreen.module.css';
@@ -41,6 +42,7 @@ export function ModelsScreen() {
           <StorageCard />
         </Section>
         <Section title={t('device')}>
+          <EngineCard />
           <DeviceReportCard />
         </Section>
       </Page>

@@ -2,7 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { encodeHeader, paddingAfter, tensorBytes } from '../../../src/engine/worker/gguf/format.ts';
 import { fromHalf, packQ4, toHalf } from '../../../src/engine/worker/gguf/numbers.ts';
-import { metadataOf, rowRanges, sourceRow, tokenIds, tokenName } from '../../../src/engine/worker/gguf/plan.ts';
+import {
+  metadataOf,
+  rowRanges,
+  sourceRow,
+  tokenIds,
+  tokenName,
+} from '../../../src/engine/worker/gguf/plan.ts';
 import type { Family, Hyperparameters } from '../../../src/engine/worker/gguf/plan.ts';
 import { planTranscoding } from '../../../src/engine/worker/gguf/transcode.ts';
 import type { TensorShard } from '../../../src/engine/worker/gguf/transcode.ts';
@@ -76,8 +82,14 @@ describe('rows', () => {
   test('of fused parameters go to each tensor once, and to no other', () => {
     for (const family of ['llama', 'mistral', 'qwen2', 'qwen3'] as const) {
       const ranges = rowRanges('model.layers.0.self_attn.qkv_proj.weight', 128, model(family));
-      expect(ranges.map(({ name }) => name)).toEqual(['blk.0.attn_q.weight', 'blk.0.attn_k.weight', 'blk.0.attn_v.weight']);
-      const rows = ranges.flatMap((range) => Array.from({ length: range.rows }, (_, row) => sourceRow(range, row)));
+      expect(ranges.map(({ name }) => name)).toEqual([
+        'blk.0.attn_q.weight',
+        'blk.0.attn_k.weight',
+        'blk.0.attn_v.weight',
+      ]);
+      const rows = ranges.flatMap((range) =>
+        Array.from({ length: range.rows }, (_, row) => sourceRow(range, row)),
+      );
       expect(rows.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 128 }, (_, row) => row));
     }
   });
@@ -93,7 +105,9 @@ describe('rows', () => {
   });
 
   test('that belong nowhere are refused', () => {
-    expect(() => rowRanges('model.layers.0.mlp.experts.weight', 4, model('qwen2'))).toThrow(/package-unsupported/);
+    expect(() => rowRanges('model.layers.0.mlp.experts.weight', 4, model('qwen2'))).toThrow(
+      /package-unsupported/,
+    );
     expect(() => rowRanges('model.layers.0.self_attn.qkv_proj.weight', 127, model('qwen2'))).toThrow(
       /package-unsupported/,
     );

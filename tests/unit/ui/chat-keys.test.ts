@@ -94,7 +94,8 @@ describe('modelStatus', () => {
     ['recovering', true, { engine: { phase: 'recovering', packageId: 'm', cause: failure, progress } }],
     ['elsewhere', false, { lease: 'waiting' }],
     ['failed', false, { engine: { phase: 'failed', error: failure, packageId: 'm' } }],
-    ['no-device', false, { device: { ...device, hasWebGpu: false } }],
+    ['preparing', true, { device: { ...device, hasWebGpu: false } }],
+    ['no-device', false, { device: { ...device, isSecureContext: false } }],
     [
       'no-device',
       false,

@@ -100,7 +100,8 @@ function planSteps(shards: readonly TensorShard[], model: Hyperparameters): Read
         continue;
       }
       const isQuantized = tensor.name.endsWith('.q_scale');
-      if (isQuantized !== (words !== null)) throw unsupported(`order of ${tensor.name}`, 'words, then scales');
+      if (isQuantized !== (words !== null))
+        throw unsupported(`order of ${tensor.name}`, 'words, then scales');
       const parameter = isQuantized ? tensor.name.replace(/q_scale$/, 'weight') : tensor.name;
       const rows = tensor.shape[0] ?? 0;
       const ranges = rowRanges(parameter, rows, model);

@@ -45,7 +45,10 @@ export class CompletionSession {
   }
 
   /** @throws HypnosError 'message-too-long' with `tokens`, `limit`; whatever the runtime throws */
-  async generate(request: GenerateRequest, context: Omit<GenerationContext, 'checkDevice'>): Promise<GenerateOutcome> {
+  async generate(
+    request: GenerateRequest,
+    context: Omit<GenerationContext, 'checkDevice'>,
+  ): Promise<GenerateOutcome> {
     if (request.responseSchema) {
       // llama.cpp's grammars read its vocabulary, which holds ids here.
       throw new HypnosError('generation-failed', { message: 'answers by a schema need the GPU engine' });
@@ -54,7 +57,12 @@ export class CompletionSession {
     const started = now();
     const prompt = this.#conversation.build(request);
     if (prompt === 'full')
-      return { finishReason: 'context', stats: emptyStats(0), droppedTurns: 0, contextTokens: this.#cached.length };
+      return {
+        finishReason: 'context',
+        stats: emptyStats(0),
+        droppedTurns: 0,
+        contextTokens: this.#cached.length,
+      };
     const { tokens, partialAnswer, partialText, droppedTurns } = prompt;
     const reused = commonPrefix(this.#cached, tokens, tokens.length - 1);
     onEvent({ type: 'started', promptTokens: tokens.length, reusedTokens: reused, droppedTurns });
@@ -116,7 +124,10 @@ export class CompletionSession {
         completionTokens: produced.length,
         timeToFirstTokenSeconds: firstTokenAt === null ? 0 : (firstTokenAt - started) / 1000,
         prefillTokensPerSecond: rate(tokens.length - reused, ((firstTokenAt ?? ended) - started) / 1000),
-        decodeTokensPerSecond: rate(produced.length - 1, firstTokenAt === null ? 0 : (ended - firstTokenAt) / 1000),
+        decodeTokensPerSecond: rate(
+          produced.length - 1,
+          firstTokenAt === null ? 0 : (ended - firstTokenAt) / 1000,
+        ),
       },
       droppedTurns,
       contextTokens: this.#cached.length,
