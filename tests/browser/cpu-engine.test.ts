@@ -75,6 +75,7 @@ describe('without WebGPU', () => {
       sampling: { temperature: 1.2, seed: 7, maxTokens: 32 },
     };
     const first = await ask(page, request);
+    expect(first.text).not.toBe('');
     expect((await ask(page, request)).text).toBe(first.text);
   });
 
@@ -103,6 +104,7 @@ describe('without WebGPU', () => {
     expect(loaded.error).toBeNull();
     expect(loaded.model).toMatchObject({ threads: 2, engineReason: 'chosen' });
     const two = await ask(other, { turns: [user('恶性高热怎么办？')], sampling: { maxTokens: 24 } });
+    expect(one.text).not.toBe('');
     expect(two.text).toBe(one.text);
     await other.close();
   });

@@ -96,13 +96,12 @@ export function metadataOf(
     [`${name}.rope.dimension_count`, u32(model.headSize)],
     [`${name}.rope.freq_base`, { type: 'f32', value: model.ropeTheta }],
     [`${name}.vocab_size`, u32(model.vocabularySize)],
-    ['tokenizer.ggml.model', { type: 'string', value: 'gpt2' }],
-    ['tokenizer.ggml.pre', { type: 'string', value: 'default' }],
+    // The kind that takes the longest token at every place: it reads a row of ids back exactly, in one pass.
+    ['tokenizer.ggml.model', { type: 'string', value: 'rwkv' }],
     [
       'tokenizer.ggml.tokens',
       { type: 'strings', value: Array.from({ length: model.vocabularySize }, (_, id) => tokenName(id)) },
     ],
-    ['tokenizer.ggml.merges', { type: 'strings', value: [] }],
     ['tokenizer.ggml.bos_token_id', u32(stopToken)],
     ['tokenizer.ggml.eos_token_id', u32(stopToken)],
     ['tokenizer.ggml.add_bos_token', { type: 'bool', value: false }],

@@ -11,7 +11,7 @@ import { mainUrl, threadUrl } from 'virtual:wllama-scripts';
 import { trustedScriptUrl } from '../../../platform/trustedTypes.ts';
 import { HypnosError } from '../../../shared/errors.ts';
 import type { SamplingSettings } from '../../../shared/types.ts';
-import { tokenIds } from '../gguf/plan.ts';
+import { tokenIds, tokenName } from '../gguf/plan.ts';
 
 export interface RuntimeOptions {
   readonly model: Blob;
@@ -69,7 +69,7 @@ export class LlamaRuntime {
     let reason: 'stop' | 'length' = 'length';
     try {
       const request = {
-        prompt: prompt as unknown as string, // the server takes ids too; the library's types do not say so
+        prompt: prompt.map(tokenName).join(''),
         max_tokens: tokensMax,
         ...samplingParameters(sampling),
         stream: true as const,
