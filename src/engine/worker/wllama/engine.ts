@@ -98,7 +98,10 @@ export class WllamaEngine implements Omit<EngineApi, 'ping' | 'onDeviceLost' | '
       });
       return { ok: true, value };
     } catch (error) {
-      return { ok: false, error: toHypnosError(error, 'generation-failed').toCoded() };
+      // A trap inside llama.cpp: its state is unknown, so the worker is replaced.
+      const isTrap = error instanceof Error && error.name === 'RuntimeError';
+      const code = isTrap ? 'engine-crashed' : 'generation-failed';
+      return { ok: false, error: toHypnosError(error, code).toCoded() };
     } finally {
       this.#running = null;
     }
