@@ -3,6 +3,7 @@ import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 import type { Plugin } from 'vite';
 import { VitePWA } from 'vite-plugin-pwa';
+import { wllamaScripts } from './src/engine/wllama.plugin.ts';
 import securityHeaders from './src/shared/security-headers.json' with { type: 'json' };
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as {
@@ -34,6 +35,7 @@ export default defineConfig({
   define: { __HYPNOS_VERSION__: JSON.stringify(version) },
   plugins: [
     react(),
+    wllamaScripts(),
     policyInPage,
     VitePWA({
       strategies: 'injectManifest',
@@ -87,7 +89,7 @@ export default defineConfig({
       },
     }),
   ],
-  worker: { format: 'es' },
+  worker: { format: 'es', plugins: () => [wllamaScripts()] },
   build: {
     target: 'es2023',
     manifest: true, // tests/bench reads which files the first paint needs

@@ -7,7 +7,7 @@ from typing import Any
 
 from .chat_template import Conversation
 from .checkpoint import Checkpoint
-from .compile.config import ModelConfig, Window
+from .compile.config import Llama3Rope, ModelConfig, Window
 from .errors import InputError
 from .tokenizer import ModelTokenizer
 
@@ -67,6 +67,11 @@ def chat_config(
             "num_key_value_heads": config.num_kv_heads,
             "head_dim": config.head_dim,
             "vocab_size": config.vocab_size,
+            # web-llm has these compiled in; the page's CPU engine reads them here.
+            "intermediate_size": config.intermediate_size,
+            "rms_norm_eps": config.norm_eps,
+            "position_embedding_base": config.rope_theta,
+            "rope_scaling": _rope_scaling(config.rope_scaling),
         },
         "vocab_size": config.vocab_size,
         "context_window_size": window.context,
@@ -90,6 +95,19 @@ def chat_config(
             "trims_messages": conversation.trims_messages,
             "control_tokens": tokenizer.special_tokens(),
         },
+    }
+
+
+def _rope_scaling(rope: Llama3Rope | None) -> dict[str, Any] | None:
+    """Under the names of a Hugging Face config.json; None where frequencies are not scaled."""
+    if rope is None:
+        return None
+    return {
+        "rope_type": "llama3",
+        "factor": rope.factor,
+        "low_freq_factor": rope.low_frequency_factor,
+        "high_freq_factor": rope.high_frequency_factor,
+        "original_max_position_embeddings": rope.original_context,
     }
 
 

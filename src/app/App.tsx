@@ -7,7 +7,7 @@ import { useModel, useStores } from '../state/hooks.ts';
 import { ChatScreen } from '../ui/chat/index.ts';
 import { ShellLayoutContext } from '../ui/components/layout.ts';
 import { TooltipProvider } from '../ui/components/Tooltip.tsx';
-import { findDeviceProblem } from '../ui/device/problem.ts';
+import { findObstacle } from '../ui/device/problem.ts';
 import { Sidebar } from '../ui/history/Sidebar.tsx';
 import { UndoToast } from '../ui/history/UndoToast.tsx';
 import { useShell } from '../ui/shell.ts';
@@ -149,7 +149,7 @@ interface ConversationProps {
 
 function Conversation({ id, messageId }: ConversationProps) {
   useConversationRoute(id, messageId);
-  const isUnusable = useModel((state) => findDeviceProblem(state.device, state.engine) !== null);
+  const isUnusable = useModel((state) => findObstacle(state.device, state.engine) !== null);
   // Old conversations stay readable on any device; a new one would lead nowhere.
   return id === null && isUnusable ? <DeviceScreen /> : <ChatScreen />;
 }

@@ -11,8 +11,10 @@ const LOADS_UNASKED_BYTES = 512e6;
 export function startStores(): StoresHandle {
   const modelsUrl = new URL('models/', document.baseURI).href;
   const fetchFile = (url: string, init: RequestInit) => fetch(url, init);
+  // Read at every load: the setting may change while the page is open.
+  const preference = () => stores.settings.getState().engine;
   const engine = createEngineClient({
-    loadOptions: (id) => contextChoice(browserStorage(), id),
+    loadOptions: (id) => ({ engine: preference(), ...contextChoice(browserStorage(), id) }),
     locate: async (id) => {
       const { isInstalledKey, installedBaseUrl } = await import('../packages/installed.ts');
       if (isInstalledKey(id)) return { id, baseUrl: installedBaseUrl(id) };

@@ -16,6 +16,7 @@ export const DEFAULT_SETTINGS: SettingsState = {
   locale: 'zh-CN',
   theme: 'system',
   sendKey: 'enter',
+  engine: 'auto',
   systemPrompt: '',
   sampling: DEFAULT_SAMPLING,
 };
@@ -25,6 +26,7 @@ const schema = z.object({
   locale: z.catch(z.enum(['zh-CN', 'en']), DEFAULT_SETTINGS.locale),
   theme: z.catch(z.enum(['system', 'light', 'dark']), DEFAULT_SETTINGS.theme),
   sendKey: z.catch(z.enum(['enter', 'ctrl-enter']), DEFAULT_SETTINGS.sendKey),
+  engine: z.catch(z.enum(['auto', 'web-llm', 'wllama']), DEFAULT_SETTINGS.engine),
   systemPrompt: z.catch(z.string().check(z.maxLength(SYSTEM_PROMPT_MAX)), DEFAULT_SETTINGS.systemPrompt),
   sampling: z.catch(
     z.pipe(
@@ -45,10 +47,18 @@ export function parseSettings(text: string | null): SettingsState {
   }
 }
 
-const settingsOf = ({ locale, theme, sendKey, systemPrompt, sampling }: SettingsState): SettingsState => ({
+const settingsOf = ({
   locale,
   theme,
   sendKey,
+  engine,
+  systemPrompt,
+  sampling,
+}: SettingsState): SettingsState => ({
+  locale,
+  theme,
+  sendKey,
+  engine,
   systemPrompt,
   sampling,
 });

@@ -7,7 +7,7 @@
  */
 import type { StoreApi } from 'zustand/vanilla';
 import type { EngineState } from '../engine/client/types.ts';
-import type { DeviceReport } from '../engine/shared/api.ts';
+import type { DeviceReport, EnginePreference } from '../engine/shared/api.ts';
 import type { CodedError } from '../shared/errors.ts';
 import type { HistoryStatus, ImportReport, SearchHit } from '../history/types.ts';
 import type { InstalledRecord, SignatureState } from '../packages/installed.ts';
@@ -205,6 +205,8 @@ export interface SettingsState {
   readonly locale: Locale;
   readonly theme: Theme;
   readonly sendKey: 'enter' | 'ctrl-enter';
+  /** What models run on. */
+  readonly engine: EnginePreference;
   readonly systemPrompt: string;
   readonly sampling: SamplingSettings;
 }

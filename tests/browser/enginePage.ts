@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { build } from 'vite';
+import { wllamaScripts } from '../../src/engine/wllama.plugin.ts';
 import { ROOT } from '../../src/server/setup.mjs';
 import { startSite } from './harness.ts';
 import type { Override } from './harness.ts';
@@ -30,7 +31,7 @@ export async function startEngineSite(): Promise<EngineSite> {
     base: './',
     publicDir: false,
     logLevel: 'warn',
-    worker: { format: 'es' },
+    worker: { format: 'es', plugins: () => [wllamaScripts()] },
     build: {
       outDir: directory,
       emptyOutDir: true,

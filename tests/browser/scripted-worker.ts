@@ -69,6 +69,7 @@ const api: EngineApi = {
       contextWindowSize: CONTEXT_WINDOW,
       library: 'software',
       engine: 'web-llm',
+      engineReason: 'gpu-fits',
     };
     return { ok: true, value: model };
   },

@@ -44,7 +44,8 @@ export interface SupervisorOptions {
   readonly locate: (id: PackageId) => Promise<PackageLocation>;
   /** Used where no worker can be started. */
   readonly reportWithoutWorker: () => Promise<DeviceReport>;
-  readonly loadOptions?: LoadOptions | ((id: PackageId) => LoadOptions);
+  /** Asked at every load. */
+  readonly loadOptions?: (id: PackageId) => LoadOptions;
   readonly timing?: Partial<Timing>;
 }
 
@@ -256,8 +257,7 @@ export class EngineSupervisor implements EngineClient {
     try {
       const location = await this.#options.locate(packageId);
       if (epoch !== this.#epoch) return;
-      const { loadOptions = {} } = this.#options;
-      const options = typeof loadOptions === 'function' ? loadOptions(packageId) : loadOptions;
+      const options = this.#options.loadOptions?.(packageId) ?? {};
       const result = await worker.api.load(location, options, (progress) => {
         if (epoch === this.#epoch && this.#state.phase !== 'ready') showProgress(progress);
       });

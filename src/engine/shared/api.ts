@@ -40,7 +40,23 @@ export interface PackageLocation {
   readonly baseUrl: string;
 }
 
+export type EngineName = 'web-llm' | 'wllama';
+/** Which engine runs: the device decides, or the user has. */
+export type EnginePreference = 'auto' | EngineName;
+
+/** Why an engine was taken. */
+export type EngineReason =
+  | 'gpu-fits' // an adapter that meets what the package asks for
+  | 'no-gpu' // no WebGPU, or no adapter
+  | 'software-gpu' // the adapter computes on the processor too, only slower
+  | 'gpu-too-weak' // an adapter below what the package asks for
+  | 'chosen'; // by the user
+
 export interface LoadOptions {
+  /** Absent: 'auto'. */
+  readonly engine?: EnginePreference;
+  /** Of the CPU engine. Absent: it decides. */
+  readonly threads?: number;
   /** Tokens; at most the package's own. Absent: the package's own. */
   readonly contextWindowSize?: number;
 }
@@ -64,7 +80,10 @@ export interface LoadedModel {
   readonly contextWindowSize: number;
   /** Which of the manifest's libraries runs. */
   readonly library: string;
-  readonly engine: 'web-llm';
+  readonly engine: EngineName;
+  readonly engineReason: EngineReason;
+  /** Of the CPU engine. */
+  readonly threads?: number;
 }
 
 export interface GenerateRequest {

@@ -22,7 +22,7 @@ import type {
   PackageLocation,
 } from '../shared/api.ts';
 import { ArtifactCache, listShards, smallFiles } from './artifacts.ts';
-import { toHypnosError } from './errors.ts';
+import { parseJson, toHypnosError } from './errors.ts';
 import { GenerationSession } from './generation.ts';
 import { DeviceWatch } from './gpu.ts';
 import { ProgressMeter } from './progress.ts';
@@ -220,6 +220,7 @@ export class WebLlmEngine implements Omit<EngineApi, 'ping'> {
       contextWindowSize,
       library: library.path,
       engine: 'web-llm',
+      engineReason: options.engine === 'web-llm' ? 'chosen' : 'gpu-fits',
     };
   }
 
@@ -237,17 +238,5 @@ export class WebLlmEngine implements Omit<EngineApi, 'ping'> {
           if (this.#abandon === reject) this.#abandon = null;
         });
     });
-  }
-}
-
-function parseJson(files: ReadonlyMap<string, Uint8Array>, name: string): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(files.get(name))) as unknown;
-  } catch (error) {
-    throw new HypnosError(
-      'package-manifest-invalid',
-      { file: name, path: '#', reason: String(error) },
-      { cause: error },
-    );
   }
 }

@@ -5,14 +5,14 @@
 import * as Comlink from 'comlink';
 import type { GenerateEvent, LoadProgress } from '../shared/api.ts';
 import type { CodedError } from '../../shared/errors.ts';
-import { WebLlmEngine } from './engine.ts';
+import { EngineChoice } from './choice.ts';
 
 declare const self: DedicatedWorkerGlobalScope;
 
 /** A function of the page: every call is a message, answered when the page has run it. */
 type Remote<Value> = (value: Value) => Promise<void>;
 
-const engine = new WebLlmEngine();
+const engine = new EngineChoice();
 
 /** Settles when the lock is held. Not awaited here: messages that come before `expose` would be lost. */
 const lockHeld = new Promise<void>((resolve) => {
@@ -67,8 +67,8 @@ const api = {
   interrupt: (id: string) => engine.interrupt(id),
   onDeviceLost: (listener: Remote<CodedError>) => engine.onDeviceLost((error) => void listener(error)),
   load: async (
-    location: Parameters<WebLlmEngine['load']>[0],
-    options: Parameters<WebLlmEngine['load']>[1],
+    location: Parameters<EngineChoice['load']>[0],
+    options: Parameters<EngineChoice['load']>[1],
     onProgress: Remote<LoadProgress> & Partial<Comlink.ProxyMethods>,
   ) => {
     let last = Promise.resolve();
@@ -80,7 +80,7 @@ const api = {
     return result;
   },
   generate: async (
-    request: Parameters<WebLlmEngine['generate']>[0],
+    request: Parameters<EngineChoice['generate']>[0],
     onEvent: Remote<GenerateEvent> & Partial<Comlink.ProxyMethods>,
   ) => {
     const sender = new EventSender(onEvent);

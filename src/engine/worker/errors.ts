@@ -28,3 +28,16 @@ function messageOf(error: unknown): string {
   const message = (error as { message?: unknown } | null)?.message;
   return typeof message === 'string' ? message : String(error);
 }
+
+/** @throws HypnosError 'package-manifest-invalid' */
+export function parseJson(files: ReadonlyMap<string, Uint8Array>, name: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(files.get(name))) as unknown;
+  } catch (error) {
+    throw new HypnosError(
+      'package-manifest-invalid',
+      { file: name, path: '#', reason: String(error) },
+      { cause: error },
+    );
+  }
+}

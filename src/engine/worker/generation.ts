@@ -5,11 +5,10 @@
  * turn, a regenerated answer, an edited question or a continued answer forwards only what differs. It stops between two
  * prefill chunks and between two tokens.
  */
-import { HypnosError } from '../../shared/errors.ts';
-import type { ChatTurn, GenerationStats } from '../../shared/types.ts';
+import type { GenerationStats } from '../../shared/types.ts';
 import type { GenerateEvent, GenerateOutcome, GenerateRequest } from '../shared/api.ts';
+import { commonPrefix, Conversation } from './conversation.ts';
 import type { Logits, TokenModel } from './model.ts';
-import { fitTurns, renderPrompt } from './prompt.ts';
 import { StopFilter, StreamDecoder } from './stream.ts';
 
 export interface GenerationContext {
@@ -21,8 +20,6 @@ export interface GenerationContext {
   readonly checkDevice: () => void;
 }
 
-/** Answers whose tokens are kept: enough for every branch a user is likely to return to. */
-const ANSWERS_KEPT = 64;
 /** A chunk should take no longer than this, so that stopping is prompt; chunks grow while they are quicker. */
 const CHUNK_MILLISECONDS = 500;
 const CHUNK_TOKENS_START = 64;
@@ -32,12 +29,12 @@ export class GenerationSession {
   readonly #model: TokenModel;
   /** Token ids in the KV cache, in order. */
   readonly #cached: number[] = [];
-  readonly #answers = new Map<string, readonly number[]>();
+  readonly #conversation: Conversation;
   #chunkTokens = CHUNK_TOKENS_START;
-  #lastFit: { readonly dropped: number; readonly firstKept: string } = { dropped: 0, firstKept: '' };
 
   constructor(model: TokenModel) {
     this.#model = model;
+    this.#conversation = new Conversation(model);
   }
 
   /** @throws HypnosError 'message-too-long' with `tokens`, `limit`; whatever the model throws */
@@ -56,7 +53,7 @@ export class GenerationSession {
     const { signal, now, onEvent } = context;
     const model = this.#model;
     const started = now();
-    const prompt = this.#buildPrompt(request);
+    const prompt = this.#conversation.build(request);
     if (prompt === 'full') return this.#outcome('context', emptyStats(0), 0);
 
     const reused = this.#reusableLength(prompt.tokens);
@@ -115,7 +112,7 @@ export class GenerationSession {
       emit(stops.flush());
       // Tokens of a character that was never completed are not part of the answer's text.
       const whole = produced.slice(0, produced.length - decoder.pending);
-      this.#remember(prompt.partialText + text.join(''), [...prompt.partialAnswer, ...whole]);
+      this.#conversation.remember(prompt.partialText + text.join(''), [...prompt.partialAnswer, ...whole]);
     }
 
     const decodeSeconds = firstTokenAt === null ? 0 : (now() - firstTokenAt) / 1000;
@@ -130,51 +127,9 @@ export class GenerationSession {
     return this.#outcome(finish ?? 'stopped', stats, prompt.droppedTurns);
   }
 
-  #buildPrompt(request: GenerateRequest) {
-    const model = this.#model;
-    const { turns } = request;
-    const render = (kept: readonly ChatTurn[]) =>
-      renderPrompt(model.template, kept, (text) => model.encode(text), this.#answers);
-    const rendered = render(turns);
-    const dialogue = turns.filter((turn) => turn.role !== 'system');
-    const kept = (dropped: number): ChatTurn | undefined => dialogue[dropped];
-    const { dropped: lastDropped, firstKept } = this.#lastFit;
-    const fixed = rendered.system.length + rendered.opening.length;
-    const dropped = fitTurns({
-      fixed,
-      turns: rendered.turns.map((tokens) => tokens.length),
-      isUser: (index) => kept(index)?.role === 'user',
-      contextWindowSize: model.contextWindowSize,
-      maxTokens: request.sampling.maxTokens,
-      previouslyDropped: kept(lastDropped)?.content === firstKept ? lastDropped : 0,
-    });
-    if (dropped === null) {
-      // A partial answer that fills the window is not the user's fault: it just cannot go on.
-      if (rendered.partialAnswer.length > 0) return 'full';
-      throw new HypnosError('message-too-long', {
-        tokens: fixed + (rendered.turns.at(-1)?.length ?? 0),
-        limit: model.contextWindowSize,
-      });
-    }
-    this.#lastFit = { dropped, firstKept: kept(dropped)?.content ?? '' };
-    const continued = dialogue.at(-1)?.role === 'assistant' ? dialogue.at(-1) : undefined;
-    const system = turns.filter((turn) => turn.role === 'system');
-    // Rendered again: some templates write the first turn after the system message differently.
-    const fitting = dropped === 0 ? rendered : render([...system, ...dialogue.slice(dropped)]);
-    return {
-      tokens: [...fitting.system, ...fitting.turns.flat(), ...fitting.opening],
-      partialAnswer: rendered.partialAnswer,
-      partialText: continued?.content ?? '',
-      droppedTurns: dropped,
-    };
-  }
-
   /** At least one token is always forwarded: only a forward gives logits. */
   #reusableLength(prompt: readonly number[]): number {
-    const limit = Math.min(this.#cached.length, prompt.length - 1);
-    let length = 0;
-    while (length < limit && this.#cached[length] === prompt[length]) length += 1;
-    return length;
+    return commonPrefix(this.#cached, prompt, prompt.length - 1);
   }
 
   /** @returns logits after the last token; null if stopped before */
@@ -216,14 +171,6 @@ export class GenerationSession {
     this.#chunkTokens = Math.max(CHUNK_TOKENS_MIN, Math.min(this.#chunkTokens, this.#model.prefillChunkSize));
   }
 
-  #remember(text: string, tokens: readonly number[]): void {
-    if (tokens.length === 0) return;
-    this.#answers.delete(text);
-    this.#answers.set(text, tokens);
-    const [oldest] = this.#answers.keys();
-    if (this.#answers.size > ANSWERS_KEPT && oldest !== undefined) this.#answers.delete(oldest);
-  }
-
   #outcome(
     finishReason: GenerateOutcome['finishReason'],
     stats: GenerationStats,
@@ -243,6 +190,6 @@ export function emptyStats(promptTokens: number): GenerationStats {
   };
 }
 
-function rate(count: number, seconds: number): number {
+export function rate(count: number, seconds: number): number {
   return count > 0 && seconds > 0 ? count / seconds : 0;
 }

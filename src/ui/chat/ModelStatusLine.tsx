@@ -4,7 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { useLocation } from 'wouter';
 import { useErrorText } from '../../i18n/errors.ts';
 import type { CodedError } from '../../shared/errors.ts';
-import { useModel } from '../../state/hooks.ts';
+import { useModel, useSettings } from '../../state/hooks.ts';
 import { Button, cx } from '../components/index.ts';
 import { LoadProgressLine } from '../models/LoadProgressLine.tsx';
 import type { ModelStatus } from './modelStatus.ts';
@@ -83,18 +83,34 @@ export function ModelStatusLine({ status }: { readonly status: ModelStatus }) {
 }
 
 function FailedLine({ error }: { readonly error: CodedError }) {
-  const { t } = useTranslation(['chat', 'common']);
+  const { t } = useTranslation(['chat', 'common', 'models']);
   const text = useErrorText(error);
   const ensureLoaded = useModel((state) => state.ensureLoaded);
+  const unload = useModel((state) => state.unload);
+  const update = useSettings((state) => state.update);
+  const isOfGpu = error.code.startsWith('gpu-');
   return (
     <Line
       icon={<TriangleAlert size={16} aria-hidden />}
       isWarning
       hint={text.next}
       action={
-        <Button size="s" onClick={() => void ensureLoaded()}>
-          {t('common:retry')}
-        </Button>
+        <>
+          {isOfGpu && (
+            <Button
+              size="s"
+              onClick={() => {
+                update({ engine: 'wllama' });
+                void unload().then(ensureLoaded);
+              }}
+            >
+              {t('models:engine.useCpu')}
+            </Button>
+          )}
+          <Button size="s" onClick={() => void ensureLoaded()}>
+            {t('common:retry')}
+          </Button>
+        </>
       }
     >
       {text.what}

@@ -1,7 +1,7 @@
 /** What the composer and the empty screen say about the model, from the stores' states. No React, no words. */
 import type { CodedError } from '../../shared/errors.ts';
 import type { LoadProgress, ModelState } from '../../state/types.ts';
-import { findDeviceProblem, type DeviceProblem } from '../device/problem.ts';
+import { findObstacle, type DeviceProblem } from '../device/problem.ts';
 
 export type ModelStatus =
   | { readonly kind: 'ready' }
@@ -16,7 +16,7 @@ export type ModelStatus =
 type Facts = Pick<ModelState, 'engine' | 'lease' | 'device' | 'packages' | 'packagesLoaded' | 'error'>;
 
 export function modelStatus({ engine, lease, device, packages, packagesLoaded, error }: Facts): ModelStatus {
-  const problem = findDeviceProblem(device, engine);
+  const problem = findObstacle(device, engine);
   if (problem) return { kind: 'no-device', problem };
   if (engine.phase === 'ready' || engine.phase === 'generating') return { kind: 'ready' };
   if (lease === 'waiting') return { kind: 'elsewhere' };

@@ -63,7 +63,7 @@ function Problem({ problem }: { readonly problem: DeviceProblem }) {
           <h2>{t(`problem.${problem}.title`)}</h2>
           <p>{t(`problem.${problem}.text`)}</p>
           {engine.phase === 'failed' && !needsWebGpu && <FailureDetail />}
-          <p className={styles.kept}>{t('kept')}</p>
+          <p className={styles.kept}>{t(problem === 'insecure' ? 'kept' : 'onProcessor')}</p>
         </div>
       </div>
       <Section title={needsWebGpu ? t('howTo', { browser: t(`browsers.${browser}`) }) : t('whatToDo')}>

@@ -1,7 +1,13 @@
 import type { DeviceReport, EngineState } from '../../state/types.ts';
 
-/** Why no model can run here; null where one can, or nobody knows yet. */
+/** Why the GPU engine cannot run here; null where it can, or nobody knows yet. The CPU engine may run all the same. */
 export type DeviceProblem = 'insecure' | 'no-webgpu' | 'no-adapter' | 'too-weak' | 'no-f16';
+
+/** Why no model can run here at all. Models run on the processor where there is no GPU, but on secure pages only. */
+export function findObstacle(device: DeviceReport | null, engine: EngineState): DeviceProblem | null {
+  if (device && !device.isSecureContext) return 'insecure';
+  return engine.phase === 'failed' ? findDeviceProblem(null, engine) : null;
+}
 
 export function findDeviceProblem(device: DeviceReport | null, engine: EngineState): DeviceProblem | null {
   if (device && !device.isSecureContext) return 'insecure'; // first: browsers hide WebGPU there

@@ -6,6 +6,7 @@ import { ErrorNotice, ScreenHeader } from '../components/index.ts';
 import { Page, Section } from '../components/Page.tsx';
 import { DeviceReportCard } from '../device/DeviceReportCard.tsx';
 import { useShell } from '../shell.ts';
+import { EngineCard } from './EngineCard.tsx';
 import { ImportPanel } from './ImportPanel.tsx';
 import { PackageCard } from './PackageCard.tsx';
 import { Leftovers } from './Leftovers.tsx';
@@ -46,6 +47,7 @@ export function ModelsScreen() {
           <StorageCard />
         </Section>
         <Section title={t('device')}>
+          <EngineCard />
           <DeviceReportCard />
         </Section>
       </Page>

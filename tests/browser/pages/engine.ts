@@ -34,7 +34,7 @@ function createHarness(timing: Partial<Timing>, loadOptions: LoadOptions) {
   const client = createEngineClient({
     locate: async (id) => locate(await fetchIndex(modelsUrl, fetchFile), id),
     timing,
-    loadOptions,
+    loadOptions: () => loadOptions,
   });
   const phases: string[] = [];
   let answer = { text: '', pieces: 0 };
@@ -113,6 +113,6 @@ declare global {
 }
 
 window.startEngine = (timing = {}, loadOptions = {}) => {
-  window.engine = createHarness(timing, loadOptions);
+  window.engine = createHarness(timing, { engine: 'web-llm', ...loadOptions });
 };
 window.startEngine();

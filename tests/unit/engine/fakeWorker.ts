@@ -60,6 +60,7 @@ export const MODEL: LoadedModel = {
   contextWindowSize: 2048,
   library: 'm.wasm',
   engine: 'web-llm',
+  engineReason: 'gpu-fits',
 };
 
 export const outcome = (change: Partial<GenerateOutcome> = {}): GenerateOutcome => ({

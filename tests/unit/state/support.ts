@@ -16,6 +16,7 @@ export const MODEL: LoadedModel = {
   contextWindowSize: 2048,
   library: 'software',
   engine: 'web-llm',
+  engineReason: 'gpu-fits',
 };
 
 export const SUMMARY: PackageSummary = {

@@ -16,6 +16,7 @@ const model = {
   contextWindowSize: 2048,
   library: 'gpu',
   engine: 'web-llm',
+  engineReason: 'gpu-fits',
 };
 const send = vi.fn(() => Promise.resolve(true));
 const stop = vi.fn();

@@ -74,6 +74,7 @@ describe('modelStatus', () => {
     contextWindowSize: 2048,
     library: 'gpu',
     engine: 'web-llm',
+    engineReason: 'gpu-fits',
   } as const;
   const failure = { code: 'engine-load-failed', detail: {} } as const;
   const facts: Pick<ModelState, 'engine' | 'lease' | 'device' | 'packages' | 'packagesLoaded' | 'error'> = {
@@ -93,7 +94,8 @@ describe('modelStatus', () => {
     ['recovering', true, { engine: { phase: 'recovering', packageId: 'm', cause: failure, progress } }],
     ['elsewhere', false, { lease: 'waiting' }],
     ['failed', false, { engine: { phase: 'failed', error: failure, packageId: 'm' } }],
-    ['no-device', false, { device: { ...device, hasWebGpu: false } }],
+    ['preparing', true, { device: { ...device, hasWebGpu: false } }],
+    ['no-device', false, { device: { ...device, isSecureContext: false } }],
     [
       'no-device',
       false,

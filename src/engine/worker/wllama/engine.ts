@@ -1,0 +1,190 @@
+/**
+ * EngineApi over llama.cpp on the CPU. A load goes manifest -> files -> weights (read, verified and transcoded) ->
+ * shaders (here: llama.cpp takes the weights in) -> ready.
+ */
+import { systemClock } from '../../../platform/clock.ts';
+import { reportDevice } from '../../../platform/webgpu.ts';
+import { REQUIRED_FILES } from '../../../packages/manifest.ts';
+import { fetchManifest, PackageReader } from '../../../packages/reader.ts';
+import { checkId } from '../../../packages/served.ts';
+import { HypnosError } from '../../../shared/errors.ts';
+import type { Result } from '../../../shared/errors.ts';
+import type {
+  DeviceReport,
+  EngineApi,
+  EngineReason,
+  GenerateEvent,
+  GenerateOutcome,
+  GenerateRequest,
+  LoadOptions,
+  LoadProgress,
+  LoadedModel,
+  PackageLocation,
+} from '../../shared/api.ts';
+import { listShards } from '../artifacts.ts';
+import { parseJson, toHypnosError } from '../errors.ts';
+import { metadataOf, readHyperparameters } from '../gguf/plan.ts';
+import { planTranscoding } from '../gguf/transcode.ts';
+import type { TensorShard } from '../gguf/transcode.ts';
+import { ProgressMeter } from '../progress.ts';
+import { readTemplate } from '../prompt.ts';
+import { readTokenizer } from '../tokenizer.ts';
+import type { LlamaRuntime } from './runtime.ts';
+import { CompletionSession } from './session.ts';
+
+interface Loaded {
+  readonly session: CompletionSession;
+  readonly runtime: LlamaRuntime;
+}
+
+export class WllamaEngine implements Omit<EngineApi, 'ping' | 'onDeviceLost' | 'load'> {
+  #loading: AbortController | null = null;
+  #loaded: Loaded | null = null;
+  #running: { readonly id: string; readonly stop: AbortController } | null = null;
+
+  report(): Promise<DeviceReport> {
+    return reportDevice(globalThis);
+  }
+
+  interrupt(generationId: string): Promise<void> {
+    if (this.#running?.id === generationId) this.#running.stop.abort();
+    return Promise.resolve();
+  }
+
+  async unload(): Promise<void> {
+    this.#loading?.abort();
+    this.#running?.stop.abort();
+    const loaded = this.#loaded;
+    this.#loaded = null;
+    await loaded?.runtime.exit();
+  }
+
+  async load(
+    location: PackageLocation,
+    options: LoadOptions,
+    onProgress: (progress: LoadProgress) => void,
+    reason: EngineReason,
+  ): Promise<Result<LoadedModel>> {
+    await this.unload();
+    const loading = new AbortController();
+    this.#loading = loading;
+    try {
+      const meter = new ProgressMeter(onProgress, systemClock);
+      return { ok: true, value: await this.#load(location, options, meter, loading.signal, reason) };
+    } catch (error) {
+      const coded = loading.signal.aborted
+        ? new HypnosError('cancelled')
+        : toHypnosError(error, 'engine-load-failed');
+      return { ok: false, error: coded.toCoded() };
+    } finally {
+      if (this.#loading === loading) this.#loading = null;
+    }
+  }
+
+  async generate(
+    request: GenerateRequest,
+    onEvent: (event: GenerateEvent) => void,
+  ): Promise<Result<GenerateOutcome>> {
+    const loaded = this.#loaded;
+    if (!loaded) return { ok: false, error: new HypnosError('model-not-loaded').toCoded() };
+    if (this.#running) return { ok: false, error: new HypnosError('engine-busy').toCoded() };
+    const stop = new AbortController();
+    this.#running = { id: request.id, stop };
+    try {
+      const value = await loaded.session.generate(request, {
+        signal: stop.signal,
+        onEvent,
+        now: () => systemClock.now(),
+      });
+      return { ok: true, value };
+    } catch (error) {
+      // A trap inside llama.cpp: its state is unknown, so the worker is replaced.
+      const isTrap = error instanceof Error && error.name === 'RuntimeError';
+      const code = isTrap ? 'engine-crashed' : 'generation-failed';
+      return { ok: false, error: toHypnosError(error, code).toCoded() };
+    } finally {
+      this.#running = null;
+    }
+  }
+
+  async #load(
+    location: PackageLocation,
+    options: LoadOptions,
+    meter: ProgressMeter,
+    signal: AbortSignal,
+    reason: EngineReason,
+  ): Promise<LoadedModel> {
+    const fetchFile = (url: string, init: RequestInit) => fetch(url, init);
+    meter.begin('manifest');
+    const code = import('./runtime.ts');
+    code.catch(() => {}); // reported where it is awaited
+    const manifest = await fetchManifest(location.baseUrl, fetchFile, signal);
+    checkId(manifest, location.id);
+    const reader = new PackageReader(location.baseUrl, manifest, fetchFile);
+    const readOptions = {
+      signal,
+      onBytes: (count: number) => {
+        meter.addBytes(count);
+      },
+    };
+    meter.begin(
+      'files',
+      REQUIRED_FILES.reduce((sum, name) => sum + reader.file(name).bytes, 0),
+    );
+    const small = new Map(
+      await Promise.all(
+        REQUIRED_FILES.map(async (name) => [name, await reader.read(name, readOptions)] as const),
+      ),
+    );
+    const config = parseJson(small, 'mlc-chat-config.json');
+    const tensorCache = parseJson(small, 'tensor-cache.json');
+    const shards = listShards(tensorCache, reader);
+    const template = readTemplate(config);
+    const tokenizer = readTokenizer(parseJson(small, 'tokenizer.json'));
+    const contextWindowSize = Math.min(
+      options.contextWindowSize ?? manifest.context_window_size,
+      manifest.context_window_size,
+    );
+    const model = readHyperparameters(config);
+    const transcoding = planTranscoding(
+      (tensorCache as { records: readonly TensorShard[] }).records,
+      model,
+      metadataOf(model, contextWindowSize, template.stopTokens[0] ?? 0),
+    );
+
+    meter.begin(
+      'weights',
+      shards.reduce((sum, shard) => sum + shard.bytes, 0),
+    );
+    // Each piece becomes a Blob at once: the browser keeps those outside this worker's memory.
+    const pieces = [new Blob([transcoding.header])];
+    for await (const piece of transcoding.pieces((path) => reader.read(path, readOptions)))
+      pieces.push(new Blob([piece]));
+    const { LlamaRuntime } = await code;
+    if (signal.aborted) throw new HypnosError('cancelled');
+    meter.begin('shaders');
+    const runtime = await LlamaRuntime.load({
+      model: new Blob(pieces),
+      contextWindowSize,
+      threads: options.threads ?? 1,
+    });
+    if (signal.aborted) {
+      await runtime.exit();
+      throw new HypnosError('cancelled');
+    }
+    this.#loaded = {
+      runtime,
+      session: new CompletionSession(runtime, tokenizer, template, contextWindowSize),
+    };
+    meter.begin('ready');
+    return {
+      id: manifest.id,
+      title: manifest.title,
+      contextWindowSize,
+      library: 'llama.cpp',
+      engine: 'wllama',
+      engineReason: reason,
+      threads: runtime.threads,
+    };
+  }
+}

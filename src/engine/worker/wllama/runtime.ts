@@ -1,0 +1,137 @@
+/**
+ * llama.cpp in WebAssembly, as @wllama/wllama drives it: the only module that imports it.
+ *
+ * The library starts its workers from blob: URLs that it puts together from text. The page's policy allows scripts of
+ * this origin only, so the same text is built into two files of ours (see build/wllamaScripts.ts) and `Worker` leads
+ * there while the library starts: nothing about the policy is loosened.
+ */
+import { LoggerWithoutDebug, Wllama } from '@wllama/wllama';
+import wasmUrl from '@wllama/wllama/esm/wasm/wllama.wasm?url';
+import { mainUrl, threadUrl } from 'virtual:wllama-scripts';
+import { trustedScriptUrl } from '../../../platform/trustedTypes.ts';
+import { HypnosError } from '../../../shared/errors.ts';
+import type { SamplingSettings } from '../../../shared/types.ts';
+import { tokenIds, tokenName } from '../gguf/plan.ts';
+
+export interface RuntimeOptions {
+  readonly model: Blob;
+  /** Tokens. */
+  readonly contextWindowSize: number;
+  readonly threads: number;
+}
+
+/** Tokens that are read between two looks at whether to stop. */
+const PREFILL_CHUNK = 128;
+
+export class LlamaRuntime {
+  readonly #wllama: Wllama;
+
+  private constructor(wllama: Wllama) {
+    this.#wllama = wllama;
+  }
+
+  /** Throws what the library throws. */
+  static async load({ model, contextWindowSize, threads }: RuntimeOptions): Promise<LlamaRuntime> {
+    const wllama = new Wllama(
+      { default: new URL(wasmUrl, self.location.href).href },
+      { suppressNativeLog: true, logger: LoggerWithoutDebug },
+    );
+    wllama.setCompat(null); // its default is another origin
+    await withOwnWorkers(threads, () =>
+      wllama.loadModel([model], {
+        n_ctx: contextWindowSize,
+        n_threads: threads,
+        n_gpu_layers: 0,
+        n_parallel: 1,
+        n_batch: PREFILL_CHUNK,
+        n_ubatch: PREFILL_CHUNK,
+        warmup: false,
+      }),
+    );
+    return new LlamaRuntime(wllama);
+  }
+
+  get threads(): number {
+    return this.#wllama.getNumThreads();
+  }
+
+  /**
+   * Reads the prompt (what it shares with the last one is kept) and hands over token by token.
+   * @returns why it ended by itself; 'aborted' if `signal` ended it
+   */
+  async generate(
+    prompt: readonly number[],
+    sampling: SamplingSettings,
+    tokensMax: number,
+    onToken: (token: number) => void,
+    signal: AbortSignal,
+  ): Promise<'stop' | 'length' | 'aborted'> {
+    let reason: 'stop' | 'length' = 'length';
+    try {
+      const request = {
+        prompt: prompt.map(tokenName).join(''),
+        max_tokens: tokensMax,
+        ...samplingParameters(sampling),
+        stream: true as const,
+        abortSignal: signal,
+        onData: (chunk: { readonly choices: readonly { text: string; finish_reason: string | null }[] }) => {
+          const [choice] = chunk.choices;
+          for (const token of tokenIds(choice?.text ?? '')) if (!signal.aborted) onToken(token);
+          if (choice?.finish_reason === 'stop') reason = 'stop';
+        },
+      };
+      await this.#wllama.createCompletion(request as Parameters<Wllama['createCompletion']>[0]);
+    } catch (error) {
+      if (signal.aborted && error instanceof Error && error.name === 'AbortError') return 'aborted';
+      throw error;
+    }
+    return reason;
+  }
+
+  async exit(): Promise<void> {
+    await this.#wllama.exit();
+  }
+}
+
+/** Penalties, then temperature, then top-p, as web-llm samples; llama.cpp's own order and extras are left out. */
+export function samplingParameters(sampling: SamplingSettings): Readonly<Record<string, unknown>> {
+  return {
+    temperature: sampling.temperature,
+    top_p: sampling.topP,
+    top_k: 0,
+    min_p: 0,
+    frequency_penalty: sampling.frequencyPenalty,
+    presence_penalty: sampling.presencePenalty,
+    repeat_penalty: sampling.repetitionPenalty,
+    repeat_last_n: 256,
+    samplers: ['penalties', 'temperature', 'top_p'],
+    seed: sampling.seed ?? crypto.getRandomValues(new Uint32Array(1))[0],
+  };
+}
+
+async function withOwnWorkers<T>(threads: number, action: () => Promise<T>): Promise<T> {
+  const Original = self.Worker;
+  const options = {
+    pathConfig: { 'wllama.wasm': new URL(wasmUrl, self.location.href).href },
+    nbThread: threads > 1 ? threads : 0,
+    compat: false,
+    threadUrl: new URL(threadUrl, self.location.href).href,
+  };
+  let onDeath: (error: HypnosError) => void = () => {};
+  const died = new Promise<never>((_, reject) => {
+    onDeath = reject;
+  });
+  self.Worker = class extends Original {
+    constructor() {
+      super(trustedScriptUrl(new URL(mainUrl, self.location.href)), { name: JSON.stringify(options) });
+      this.addEventListener('error', (event) => {
+        onDeath(new HypnosError('engine-crashed', { message: event.message || 'llama.cpp did not start' }));
+      });
+    }
+  };
+  try {
+    return await Promise.race([action(), died]);
+  } finally {
+    self.Worker = Original;
+  }
+}

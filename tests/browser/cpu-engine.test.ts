@@ -1,0 +1,134 @@
+/**
+ * The CPU engine in a real Chromium that has no WebGPU, under the page's own security headers, with the compiled package
+ * of public/models; and its agreement with the GPU engine, in one that has software WebGPU.
+ */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { startEngineSite } from './enginePage.ts';
+import type { EngineSite } from './enginePage.ts';
+import { launchBrowser } from './harness.ts';
+import type { Browser } from './harness.ts';
+import type { Answer, Ask } from './pages/engine.ts';
+
+let site: EngineSite;
+beforeAll(async () => {
+  site = await startEngineSite();
+});
+afterAll(async () => {
+  await site.close();
+});
+
+const user = (content: string) => ({ role: 'user' as const, content });
+const assistant = (content: string) => ({ role: 'assistant' as const, content });
+const ask = (page: Page, request: Ask): Promise<Answer> =>
+  page.evaluate((argument) => window.engine.ask(argument), request);
+
+async function openWith(browser: Browser, engine: 'auto' | 'web-llm' | 'wllama', threads?: number) {
+  const page = await browser.newPage(site.url);
+  await page.evaluate((options) => window.startEngine({}, options), {
+    engine,
+    ...(threads === undefined ? {} : { threads }),
+  });
+  return { page, loaded: await page.evaluate(() => window.engine.load()) };
+}
+
+describe('without WebGPU', () => {
+  let browser: Browser;
+  let page: Page;
+  beforeAll(async () => {
+    browser = await launchBrowser({ webgpu: false });
+    const opened = await openWith(browser, 'auto');
+    page = opened.page;
+    expect(opened.loaded.error).toBeNull();
+    expect(opened.loaded.model).toMatchObject({ engine: 'wllama', engineReason: 'no-gpu' });
+  });
+  afterAll(async () => {
+    await browser.close();
+  });
+
+  test('the stages of a load are told', async () => {
+    const stages = await page.evaluate(() => [...new Set(window.engine.progress.map(({ stage }) => stage))]);
+    expect(stages).toEqual(['manifest', 'files', 'weights', 'shaders', 'ready']);
+  });
+
+  test('an answer streams, ends and is measured', async () => {
+    const answer = await ask(page, { turns: [user('丙泊酚是什么？')], sampling: { maxTokens: 64 } });
+    expect(answer.error).toBeNull();
+    expect(answer.text.length).toBeGreaterThan(4);
+    expect(answer.text).not.toContain('\uFFFD');
+    expect(answer.outcome?.stats.completionTokens).toBeGreaterThan(4);
+    expect(answer.outcome?.contextTokens).toBeGreaterThan(answer.started?.promptTokens ?? Infinity);
+  });
+
+  test('a next turn reads only what is new', async () => {
+    const first = await ask(page, { turns: [user('你是谁？')], sampling: { maxTokens: 24 } });
+    const next = await ask(page, {
+      turns: [user('你是谁？'), assistant(first.text), user('谢谢')],
+      sampling: { maxTokens: 8 },
+    });
+    expect(next.started?.reusedTokens).toBeGreaterThan(first.started?.promptTokens ?? Infinity);
+  });
+
+  test('the same seed gives the same answer', async () => {
+    const request = {
+      turns: [user('什么是全身麻醉？')],
+      sampling: { temperature: 1.2, seed: 7, maxTokens: 32 },
+    };
+    const first = await ask(page, request);
+    expect(first.text).not.toBe('');
+    expect((await ask(page, request)).text).toBe(first.text);
+  });
+
+  test('it stops before the first token, between two tokens, and answers again', async () => {
+    const early = await ask(page, { turns: [user('介绍椎管内麻醉。')], abortAfter: 0 });
+    expect(early.outcome?.finishReason).toBe('stopped');
+    const late = await ask(page, {
+      turns: [user('介绍椎管内麻醉。')],
+      sampling: { maxTokens: 512 },
+      abortAfter: 3,
+    });
+    expect(late.outcome?.finishReason).toBe('stopped');
+    const again = await ask(page, { turns: [user('介绍椎管内麻醉。')], sampling: { maxTokens: 8 } });
+    expect(again.error).toBeNull();
+    expect(again.outcome?.stats.completionTokens).toBeGreaterThan(0);
+  });
+
+  test('a message longer than the window is refused by its code', async () => {
+    const answer = await ask(page, { turns: [user('麻醉'.repeat(3000))] });
+    expect(answer.error?.code).toBe('message-too-long');
+  });
+
+  test('two threads work under the same policy and write the same', async () => {
+    const one = await ask(page, { turns: [user('恶性高热怎么办？')], sampling: { maxTokens: 24 } });
+    const { page: other, loaded } = await openWith(browser, 'wllama', 2);
+    expect(loaded.error).toBeNull();
+    expect(loaded.model).toMatchObject({ threads: 2, engineReason: 'chosen' });
+    const two = await ask(other, { turns: [user('恶性高热怎么办？')], sampling: { maxTokens: 24 } });
+    expect(one.text).not.toBe('');
+    expect(two.text).toBe(one.text);
+    await other.close();
+  });
+});
+
+test('both engines read the same prompts and begin greedy answers with the same tokens', async () => {
+  const browser = await launchBrowser();
+  const questions = ['丙泊酚的诱导剂量？', '你是谁？', 'What is MAC? 2%，1.5 mg/kg'];
+  const answers = async (engine: 'web-llm' | 'wllama') => {
+    const { page, loaded } = await openWith(browser, engine);
+    expect(loaded.model?.engine).toBe(engine);
+    const given: Answer[] = [];
+    for (const question of questions) {
+      const sampling = { temperature: 0, repetitionPenalty: 1, maxTokens: 32 };
+      given.push(await ask(page, { turns: [user(question)], sampling }));
+    }
+    await page.close();
+    return given;
+  };
+  const gpu = await answers('web-llm');
+  const cpu = await answers('wllama');
+  expect(cpu.map((answer) => answer.started?.promptTokens)).toEqual(
+    gpu.map((answer) => answer.started?.promptTokens),
+  );
+  expect(cpu.map((answer) => answer.text)).toEqual(gpu.map((answer) => answer.text));
+  await browser.close();
+});

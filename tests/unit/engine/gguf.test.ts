@@ -1,0 +1,166 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { encodeHeader, paddingAfter, tensorBytes } from '../../../src/engine/worker/gguf/format.ts';
+import { fromHalf, packQ4, toHalf } from '../../../src/engine/worker/gguf/numbers.ts';
+import {
+  metadataOf,
+  rowRanges,
+  sourceRow,
+  tokenIds,
+  tokenName,
+} from '../../../src/engine/worker/gguf/plan.ts';
+import type { Family, Hyperparameters } from '../../../src/engine/worker/gguf/plan.ts';
+import { planTranscoding } from '../../../src/engine/worker/gguf/transcode.ts';
+import type { TensorShard } from '../../../src/engine/worker/gguf/transcode.ts';
+
+const model = (family: Family): Hyperparameters => ({
+  family,
+  hiddenSize: 64,
+  intermediateSize: 96,
+  layers: 1,
+  heads: 2,
+  keyValueHeads: 1,
+  headSize: 32,
+  vocabularySize: 5,
+  normEpsilon: 1e-6,
+  ropeTheta: 10_000,
+  ropeScaling: null,
+});
+
+describe('float16', () => {
+  test('every value survives a way there and back', () => {
+    for (let bits = 0; bits < 0x10000; bits += 1) {
+      const value = fromHalf(bits);
+      if (Number.isNaN(value)) expect(fromHalf(toHalf(value))).toBeNaN();
+      else expect(toHalf(value)).toBe(bits);
+    }
+  });
+
+  test('any other value becomes the nearest one', () => {
+    fc.assert(
+      fc.property(fc.float({ min: -65_000, max: 65_000, noNaN: true }), (value) => {
+        const bits = toHalf(value);
+        const error = Math.abs(fromHalf(bits) - value);
+        for (const other of [bits - 1, bits + 1]) {
+          if ((other & 0x7fff) < 0x7c00 && other >= 0)
+            expect(Math.abs(fromHalf(other) - value)).toBeGreaterThanOrEqual(error);
+        }
+      }),
+    );
+  });
+});
+
+/** Values of MLC groups: eight nibbles a word, the first lowest, (q - 7) * s. */
+const mlcValues = (words: Uint32Array, scale: number) =>
+  Array.from({ length: 32 }, (_, at) => ((((words[at >> 3] ?? 0) >>> (4 * (at % 8))) & 15) - 7) * scale);
+/** Values of a Q4_0 block, by ggml's dequantize_row_q4_0. */
+function q4Values(block: Uint8Array): number[] {
+  const scale = fromHalf((block[0] ?? 0) | ((block[1] ?? 0) << 8));
+  const nibbles = [...block.subarray(2)];
+  return [...nibbles.map((byte) => byte & 15), ...nibbles.map((byte) => byte >> 4)].map(
+    (nibble) => (nibble - 8) * scale,
+  );
+}
+const anyNibbles = fc.array(fc.integer({ min: 0, max: 14 }), { minLength: 32, maxLength: 32 });
+const toWords = (nibbles: readonly number[]) =>
+  Uint32Array.from({ length: 4 }, (_, word) =>
+    nibbles.slice(word * 8, word * 8 + 8).reduce((sum, nibble, at) => sum + nibble * 16 ** at, 0),
+  );
+
+test('a 4-bit group and its Q4_0 block hold the same weights', () => {
+  fc.assert(
+    fc.property(anyNibbles, fc.float({ min: Math.fround(1e-4), max: 10, noNaN: true }), (nibbles, scale) => {
+      const half = toHalf(scale);
+      const out = new Uint16Array(9);
+      packQ4(toWords(nibbles), Uint16Array.of(half), out);
+      expect(q4Values(new Uint8Array(out.buffer))).toEqual(mlcValues(toWords(nibbles), fromHalf(half)));
+    }),
+  );
+});
+
+describe('rows', () => {
+  test('of fused parameters go to each tensor once, and to no other', () => {
+    for (const family of ['llama', 'mistral', 'qwen2', 'qwen3'] as const) {
+      const ranges = rowRanges('model.layers.0.self_attn.qkv_proj.weight', 128, model(family));
+      expect(ranges.map(({ name }) => name)).toEqual([
+        'blk.0.attn_q.weight',
+        'blk.0.attn_k.weight',
+        'blk.0.attn_v.weight',
+      ]);
+      const rows = ranges.flatMap((range) =>
+        Array.from({ length: range.rows }, (_, row) => sourceRow(range, row)),
+      );
+      expect(rows.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 128 }, (_, row) => row));
+    }
+  });
+
+  test('of queries and keys lie in pairs for llama only', () => {
+    const first = (family: Family) => {
+      const [query] = rowRanges('model.layers.0.self_attn.qkv_proj.weight', 128, model(family));
+      return [0, 1, 2, 3, 32].map((row) => sourceRow(query!, row));
+    };
+    expect(first('llama')).toEqual([0, 16, 1, 17, 32]);
+    expect(first('mistral')).toEqual([0, 16, 1, 17, 32]);
+    expect(first('qwen2')).toEqual([0, 1, 2, 3, 32]);
+  });
+
+  test('that belong nowhere are refused', () => {
+    expect(() => rowRanges('model.layers.0.mlp.experts.weight', 4, model('qwen2'))).toThrow(
+      /package-unsupported/,
+    );
+    expect(() => rowRanges('model.layers.0.self_attn.qkv_proj.weight', 127, model('qwen2'))).toThrow(
+      /package-unsupported/,
+    );
+  });
+});
+
+test('token ids survive a way through text', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(200_000)), (ids) => {
+      expect(tokenIds(ids.map(tokenName).join(''))).toEqual(ids);
+    }),
+  );
+  expect(() => tokenIds('12;x')).toThrow(/generation-failed/);
+});
+
+test('a file is as long as its header says, wherever the shards are cut', async () => {
+  const plan = model('qwen2');
+  const tensors = [
+    { name: 'model.embed_tokens.q_weight', shape: [5, 8], dtype: 'uint32' as const, nbytes: 160 },
+    { name: 'model.embed_tokens.q_scale', shape: [5, 2], dtype: 'float32' as const, nbytes: 40 },
+    { name: 'model.norm.weight', shape: [64], dtype: 'float32' as const, nbytes: 256 },
+  ];
+  const outputs: string[] = [];
+  for (const cut of [0, 1, 2]) {
+    const shards: TensorShard[] = [tensors.slice(0, cut), tensors.slice(cut)]
+      .filter((list) => list.length > 0)
+      .map((list, index) => {
+        let at = 0;
+        return {
+          dataPath: `shard-${index}`,
+          records: list.map((tensor) => ({ ...tensor, byteOffset: (at += tensor.nbytes) - tensor.nbytes })),
+        };
+      });
+    const read = (path: string) => {
+      const { records } = shards.find(({ dataPath }) => dataPath === path)!;
+      const bytes = new Uint8Array(records.reduce((sum, { nbytes }) => sum + nbytes, 0));
+      for (const { name, byteOffset, nbytes } of records) {
+        if (name.endsWith('q_weight')) bytes.fill(0x77, byteOffset, byteOffset + nbytes);
+        else new Float32Array(bytes.buffer, byteOffset, nbytes / 4).fill(0.5);
+      }
+      return Promise.resolve(bytes);
+    };
+    const transcoding = planTranscoding(shards, plan, metadataOf(plan, 64, 2));
+    const pieces: Uint8Array[] = [];
+    for await (const piece of transcoding.pieces(read)) pieces.push(piece);
+    const embedding = tensorBytes({ name: '', type: 'q4_0', shape: [5, 64] });
+    expect(pieces.map(({ length }) => length)).toEqual([embedding + paddingAfter(embedding), 256]);
+    expect(transcoding.header.length % 32).toBe(0);
+    outputs.push(Buffer.concat([transcoding.header, ...pieces]).toString('hex'));
+  }
+  expect(new Set(outputs).size).toBe(1);
+});
+
+test('a header of no tensors is padded', () => {
+  expect(encodeHeader(new Map(), []).length).toBe(32);
+});
