@@ -132,8 +132,8 @@ def warnings(values: Mapping[tuple[str, str], Any]) -> Iterator[dict[str, str]]:
     if accuracy is not None and (accuracy.low or 0) <= chance.value:
         yield {
             "code": "at-chance",
-            "zh": f"选择题正确率 {accuracy.value:.1f}% 与随机猜测（{chance.value:.1f}%）没有区别。",
-            "en": f"Accuracy on choice questions, {accuracy.value:.1f}%, does not differ from guessing "
+            "zh": f"选择题正确率 {accuracy.value:.1f}% 并不高于随机猜测（{chance.value:.1f}%）。",
+            "en": f"Accuracy on choice questions, {accuracy.value:.1f}%, is no better than guessing "
             f"({chance.value:.1f}%).",
         }
     favourite = values.get(("anecq", "favourite_letter"))

@@ -185,6 +185,6 @@ class ChoiceAccuracy(Family):
             ratio(written.max(axis=1), written.sum(axis=1)),
             ratio(keys.max(axis=1), single),
         ]
-        for index, of in ((3, single), (4, multiple), (5, multiple)):
+        for index, of in ((3, single), (4, multiple), (5, multiple), (10, written.sum(axis=1)), (11, single)):
             columns[index] = np.where(of > 0, columns[index], np.nan)
         return 100 * np.stack(columns, axis=1)
