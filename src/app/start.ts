@@ -1,7 +1,5 @@
 /** Puts the real parts together: engine, history, stores. */
 import { createEngineClient } from '../engine/client/index.ts';
-import { browserStorage } from '../state/browser.ts';
-import { contextChoice } from '../state/contextChoice.ts';
 import { browserPorts, createStores } from '../state/index.ts';
 import type { StoresHandle } from '../state/index.ts';
 
@@ -12,7 +10,7 @@ export function startStores(): StoresHandle {
   const modelsUrl = new URL('models/', document.baseURI).href;
   const fetchFile = (url: string, init: RequestInit) => fetch(url, init);
   const engine = createEngineClient({
-    loadOptions: (id) => contextChoice(browserStorage(), id),
+    loadOptions: async (id) => (await import('../state/contextChoice.ts')).contextChoice(id),
     locate: async (id) => {
       const { isInstalledKey, installedBaseUrl } = await import('../packages/installed.ts');
       if (isInstalledKey(id)) return { id, baseUrl: installedBaseUrl(id) };

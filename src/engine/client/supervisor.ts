@@ -44,7 +44,7 @@ export interface SupervisorOptions {
   readonly locate: (id: PackageId) => Promise<PackageLocation>;
   /** Used where no worker can be started. */
   readonly reportWithoutWorker: () => Promise<DeviceReport>;
-  readonly loadOptions?: LoadOptions | ((id: PackageId) => LoadOptions);
+  readonly loadOptions?: LoadOptions | ((id: PackageId) => Promise<LoadOptions>);
   readonly timing?: Partial<Timing>;
 }
 
@@ -255,9 +255,9 @@ export class EngineSupervisor implements EngineClient {
     this.#watchdog?.start();
     try {
       const location = await this.#options.locate(packageId);
-      if (epoch !== this.#epoch) return;
       const { loadOptions = {} } = this.#options;
-      const options = typeof loadOptions === 'function' ? loadOptions(packageId) : loadOptions;
+      const options = typeof loadOptions === 'function' ? await loadOptions(packageId) : loadOptions;
+      if (epoch !== this.#epoch) return;
       const result = await worker.api.load(location, options, (progress) => {
         if (epoch === this.#epoch && this.#state.phase !== 'ready') showProgress(progress);
       });
