@@ -1,7 +1,5 @@
 /** Puts the real parts together: engine, history, stores. */
 import { createEngineClient } from '../engine/client/index.ts';
-import { browserStorage } from '../state/browser.ts';
-import { contextChoice } from '../state/contextChoice.ts';
 import { browserPorts, createStores } from '../state/index.ts';
 import type { StoresHandle } from '../state/index.ts';
 
@@ -14,7 +12,10 @@ export function startStores(): StoresHandle {
   // Read at every load: the setting may change while the page is open.
   const preference = () => stores.settings.getState().engine;
   const engine = createEngineClient({
-    loadOptions: (id) => ({ engine: preference(), ...contextChoice(browserStorage(), id) }),
+    loadOptions: async (id) => {
+      const { contextChoice } = await import('../state/contextChoice.ts');
+      return { engine: preference(), ...contextChoice(id) };
+    },
     locate: async (id) => {
       const { isInstalledKey, installedBaseUrl } = await import('../packages/installed.ts');
       if (isInstalledKey(id)) return { id, baseUrl: installedBaseUrl(id) };

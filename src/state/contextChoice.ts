@@ -1,25 +1,26 @@
 /** How much context a package is loaded with, where the user chose less than it offers: a smaller KV cache, less GPU memory. */
 import type { PackageId } from '../shared/types.ts';
-import type { KeyValueStorage } from './ports.ts';
 
 const keyOf = (id: PackageId) => `hypnos.context.${id}`;
 
-/** Load options: nothing chosen, nothing said. */
-export function contextChoice(
-  storage: Pick<KeyValueStorage, 'read'>,
-  id: PackageId,
-): { readonly contextWindowSize?: number } {
-  const tokens = Number(storage.read(keyOf(id)));
-  return Number.isInteger(tokens) && tokens > 0 ? { contextWindowSize: tokens } : {};
+/** Load options: nothing chosen, or storage blocked, nothing said. */
+export function contextChoice(id: PackageId): { readonly contextWindowSize?: number } {
+  try {
+    const tokens = Number(localStorage.getItem(keyOf(id)));
+    return Number.isInteger(tokens) && tokens > 0 ? { contextWindowSize: tokens } : {};
+  } catch {
+    return {};
+  }
 }
 
 /** @param tokens null: the package's own */
-export function chooseContext(
-  storage: Pick<KeyValueStorage, 'write'>,
-  id: PackageId,
-  tokens: number | null,
-): void {
-  storage.write(keyOf(id), tokens === null ? null : String(tokens));
+export function chooseContext(id: PackageId, tokens: number | null): void {
+  try {
+    if (tokens === null) localStorage.removeItem(keyOf(id));
+    else localStorage.setItem(keyOf(id), String(tokens));
+  } catch {
+    // Storage is blocked: the package's own context it is.
+  }
 }
 
 const SMALLEST = 512;

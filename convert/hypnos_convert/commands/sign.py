@@ -10,7 +10,7 @@ from ..signing import create_key, sign, trust
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("package", type=Path, metavar="DIR", help="a finished package")
-    parser.add_argument("--key", type=Path, required=True, metavar="FILE", help="private Ed25519 key (PEM), kept secret")
+    parser.add_argument("--key", type=Path, required=True, metavar="FILE", help="private Ed25519 key (PEM)")
     parser.add_argument("--new-key", action="store_true", help="make the key first")
     parser.add_argument("--trust", type=Path, metavar="FILE", help="add the public key to this trusted-keys.json")
     parser.add_argument("--name", default="Hypnos", help="whose key it is, shown by the page (with --trust)")

@@ -45,7 +45,7 @@ export interface SupervisorOptions {
   /** Used where no worker can be started. */
   readonly reportWithoutWorker: () => Promise<DeviceReport>;
   /** Asked at every load. */
-  readonly loadOptions?: (id: PackageId) => LoadOptions;
+  readonly loadOptions?: (id: PackageId) => LoadOptions | Promise<LoadOptions>;
   readonly timing?: Partial<Timing>;
 }
 
@@ -256,8 +256,8 @@ export class EngineSupervisor implements EngineClient {
     this.#watchdog?.start();
     try {
       const location = await this.#options.locate(packageId);
+      const options = (await this.#options.loadOptions?.(packageId)) ?? {};
       if (epoch !== this.#epoch) return;
-      const options = this.#options.loadOptions?.(packageId) ?? {};
       const result = await worker.api.load(location, options, (progress) => {
         if (epoch === this.#epoch && this.#state.phase !== 'ready') showProgress(progress);
       });

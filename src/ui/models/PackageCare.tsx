@@ -7,7 +7,6 @@ import type { PackageFacts, PackageSummary } from '../../state/types.ts';
 import type { GenerationStats } from '../../shared/types.ts';
 import { HypnosError } from '../../shared/errors.ts';
 import type { CodedError } from '../../shared/errors.ts';
-import { browserStorage } from '../../state/browser.ts';
 import { Select } from '../components/controls.ts';
 import { Button, ErrorNotice, Pill } from '../components/index.ts';
 import { useErrorText } from '../../i18n/errors.ts';
@@ -21,8 +20,6 @@ export interface PackageCareProps {
   readonly facts: PackageFacts;
   readonly isRunning: boolean;
 }
-
-const storage = browserStorage();
 
 /** Whether this device can run the package, with how much context, how fast; verifying and removing an installed one. */
 export function PackageCare({ summary, facts, isRunning }: PackageCareProps) {
@@ -61,7 +58,7 @@ function Obstacle({ error }: { readonly error: CodedError }) {
 function ContextChoice({ summary }: { readonly summary: PackageSummary }) {
   const { t } = useTranslation('manager');
   const own = summary.contextWindowSize;
-  const [chosen, setChosen] = useState(() => contextChoice(storage, summary.id).contextWindowSize ?? own);
+  const [chosen, setChosen] = useState(() => contextChoice(summary.id).contextWindowSize ?? own);
   const sizes = contextSizes(own);
   if (sizes.length < 2) return null;
   return (
@@ -76,7 +73,7 @@ function ContextChoice({ summary }: { readonly summary: PackageSummary }) {
         onValueChange={(value) => {
           const tokens = Number(value);
           setChosen(tokens);
-          chooseContext(storage, summary.id, tokens === own ? null : tokens);
+          chooseContext(summary.id, tokens === own ? null : tokens);
         }}
       />
       <small>{t('window.hint')}</small>
@@ -178,7 +175,7 @@ export function SmallerContext({
 }) {
   const { t } = useTranslation('manager');
   const own = summary.contextWindowSize;
-  const present = contextChoice(storage, summary.id).contextWindowSize ?? own;
+  const present = contextChoice(summary.id).contextWindowSize ?? own;
   const smaller = contextSizes(own).find((size) => size < present);
   if (smaller === undefined) return null;
   return (
@@ -186,7 +183,7 @@ export function SmallerContext({
       size="s"
       variant="primary"
       onClick={() => {
-        chooseContext(storage, summary.id, smaller);
+        chooseContext(summary.id, smaller);
         onChosen();
       }}
     >

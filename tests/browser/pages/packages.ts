@@ -222,7 +222,10 @@ const MUTATIONS: Readonly<Record<string, Mutate>> = {
       const key = pick(Object.keys(manifest), random);
       return Object.fromEntries(
         Object.entries(manifest).flatMap(([name, value]) =>
-          name !== key ? [[name, value]] : pick([[], [[name, null]], [[name, -1]], [[name, 1e308]]], random),
+          name !== key
+            ? [[name, value]]
+            : // What is null already is left out, or nothing would have changed.
+              pick(value === null ? [[]] : [[], [[name, null]], [[name, -1]], [[name, 1e308]]], random),
         ),
       );
     });
