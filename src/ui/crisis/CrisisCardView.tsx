@@ -110,7 +110,7 @@ export function CrisisCardView({ card, index }: CrisisCardViewProps) {
                   <label className={styles.tick}>
                     <input
                       type="checkbox"
-                      className="visually-hidden"
+                      className={styles.check}
                       checked={isDone}
                       onChange={() => {
                         add(isDone ? 'untick' : 'tick', step);

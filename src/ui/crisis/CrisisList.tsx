@@ -50,6 +50,7 @@ export function CrisisList({ crises, isMissing }: CrisisListProps) {
           )}
           <form
             role="search"
+            aria-label={t('all')}
             className={styles.find}
             onSubmit={(event) => {
               event.preventDefault();

@@ -50,7 +50,7 @@ export function ChoiceField({ label, value, options, onValue, isAsked, problem }
           >
             <input
               type="radio"
-              className="visually-hidden"
+              className={styles.radio}
               name={id}
               value={option.value}
               checked={option.value === value}
