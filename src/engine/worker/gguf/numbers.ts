@@ -23,6 +23,21 @@ export function toHalf(value: number): number {
   return sign | ((rounded - 0x38000000) >>> 13);
 }
 
+/** As `toHalf`, of all; TypedArray.from would take twenty times as long. */
+export function toHalves(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const bits = new Uint16Array(values.length);
+  const source = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  for (let index = 0; index < values.length; index += 1) {
+    const magnitude = (source[index] ?? 0) & 0x7fffffff;
+    if (magnitude < 0x38800000 || magnitude >= 0x47800000) bits[index] = toHalf(values[index] ?? 0);
+    else {
+      const rounded = magnitude + 0xfff + ((magnitude >>> 13) & 1);
+      bits[index] = (((source[index] ?? 0) >>> 16) & 0x8000) | ((rounded - 0x38000000) >>> 13);
+    }
+  }
+  return bits;
+}
+
 export function fromHalf(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >>> 10) & 31;
@@ -51,8 +66,8 @@ export function packQ4(words: Uint32Array, scales: Uint16Array, into: Uint16Arra
     const to = group * stride;
     into[to] = scales[group] ?? 0;
     for (let half = 0; half < 2; half += 1) {
-      const low = (words[from + half] ?? 0) + 0x11111111;
-      const high = (words[from + half + 2] ?? 0) + 0x11111111;
+      const low = ((words[from + half] ?? 0) + 0x11111111) | 0;
+      const high = ((words[from + half + 2] ?? 0) + 0x11111111) | 0;
       const even = (low & NIBBLES) | ((high & NIBBLES) << 4);
       const odd = ((low >>> 4) & NIBBLES) | (high & OTHERS);
       const at = to + 1 + half * 4;

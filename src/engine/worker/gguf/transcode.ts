@@ -10,7 +10,7 @@
 import { HypnosError } from '../../../shared/errors.ts';
 import { encodeHeader, paddingAfter, Q4_0 } from './format.ts';
 import type { MetadataValue, TensorEntry } from './format.ts';
-import { fromHalf, packQ4, toHalf } from './numbers.ts';
+import { fromHalf, packQ4, toHalves } from './numbers.ts';
 import { ROPE_FACTORS, ropeFactors, rowRanges, sourceRow, unsupported } from './plan.ts';
 import type { Hyperparameters, RowRange } from './plan.ts';
 
@@ -145,26 +145,23 @@ function q4Rows(
 ): Uint8Array<ArrayBuffer> {
   const groups = shape[1] ?? 0;
   const allWords = new Uint32Array(words.buffer, words.byteOffset, words.length / 4);
+  const from = range.from * groups;
+  const count = range.rows * groups;
   const halves =
     dtype === 'float16'
-      ? new Uint16Array(scales.buffer, scales.byteOffset, scales.length / 2)
-      : Uint16Array.from(new Float32Array(scales.buffer, scales.byteOffset, scales.length / 4), toHalf);
+      ? new Uint16Array(scales.buffer, scales.byteOffset + from * 2, count)
+      : toHalves(new Float32Array(scales.buffer, scales.byteOffset + from * 4, count));
   if (halves.includes(0x7c00)) throw unsupported(`a scale of ${name}`, 'scales below 65,520');
   const out = new Uint16Array((range.rows * groups * Q4_0.bytes) / 2);
   const outRow = (groups * Q4_0.bytes) / 2;
   if (range.pairedHeads === 0) {
-    const end = range.from + range.rows;
-    packQ4(
-      allWords.subarray(range.from * groups * 4, end * groups * 4),
-      halves.subarray(range.from * groups, end * groups),
-      out,
-    );
+    packQ4(allWords.subarray(from * 4, (from + count) * 4), halves, out);
   } else {
     for (let row = 0; row < range.rows; row += 1) {
-      const from = sourceRow(range, row);
+      const source = sourceRow(range, row) * groups;
       packQ4(
-        allWords.subarray(from * groups * 4, (from + 1) * groups * 4),
-        halves.subarray(from * groups, (from + 1) * groups),
+        allWords.subarray(source * 4, (source + groups) * 4),
+        halves.subarray(source - from, source - from + groups),
         out.subarray(row * outRow, (row + 1) * outRow),
       );
     }
