@@ -4,6 +4,7 @@
  */
 import { systemClock } from '../../../platform/clock.ts';
 import { reportDevice } from '../../../platform/webgpu.ts';
+import { packageFetch } from '../../../packages/installed.ts';
 import { REQUIRED_FILES } from '../../../packages/manifest.ts';
 import { fetchManifest, PackageReader } from '../../../packages/reader.ts';
 import { checkId } from '../../../packages/served.ts';
@@ -114,7 +115,7 @@ export class WllamaEngine implements Omit<EngineApi, 'ping' | 'onDeviceLost' | '
     signal: AbortSignal,
     reason: EngineReason,
   ): Promise<LoadedModel> {
-    const fetchFile = (url: string, init: RequestInit) => fetch(url, init);
+    const fetchFile = packageFetch; // served or installed, all the same to the reader
     meter.begin('manifest');
     const code = import('./runtime.ts');
     code.catch(() => {}); // reported where it is awaited
