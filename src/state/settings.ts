@@ -1,13 +1,9 @@
 /** The application's settings: validated when read, clamped when changed, the same in every tab. */
 import { createStore } from 'zustand/vanilla';
-import { z } from 'zod/mini';
 import { clampSampling } from '../history/sampling.ts';
 import { DEFAULT_SAMPLING } from '../shared/types.ts';
 import type { KeyValueStorage } from './ports.ts';
 import type { SettingsActions, SettingsState, SettingsStore } from './types.ts';
-
-// zod would probe for `new Function`, which the page's CSP reports as a violation.
-z.config({ jitless: true });
 
 const KEY = 'hypnos.settings';
 export const SYSTEM_PROMPT_MAX = 20_000;
@@ -21,30 +17,37 @@ export const DEFAULT_SETTINGS: SettingsState = {
   sampling: DEFAULT_SAMPLING,
 };
 
-/** A field that does not validate falls back alone; the others are kept. */
-const schema = z.object({
-  locale: z.catch(z.enum(['zh-CN', 'en']), DEFAULT_SETTINGS.locale),
-  theme: z.catch(z.enum(['system', 'light', 'dark']), DEFAULT_SETTINGS.theme),
-  sendKey: z.catch(z.enum(['enter', 'ctrl-enter']), DEFAULT_SETTINGS.sendKey),
-  engine: z.catch(z.enum(['auto', 'web-llm', 'wllama']), DEFAULT_SETTINGS.engine),
-  systemPrompt: z.catch(z.string().check(z.maxLength(SYSTEM_PROMPT_MAX)), DEFAULT_SETTINGS.systemPrompt),
-  sampling: z.catch(
-    z.pipe(
-      z.record(z.string(), z.unknown()),
-      z.transform((value) => clampSampling(value)),
-    ),
-    DEFAULT_SETTINGS.sampling,
-  ),
-});
+const oneOf = <Value extends string>(allowed: readonly Value[], value: unknown, otherwise: Value): Value =>
+  allowed.find((candidate) => candidate === value) ?? otherwise;
 
+/**
+ * A field that does not validate falls back alone; the others are kept. Checked by hand: a schema library would be a
+ * thirtieth of what the first paint waits for.
+ */
 export function parseSettings(text: string | null): SettingsState {
-  if (text === null) return DEFAULT_SETTINGS;
+  let value: unknown;
   try {
-    const parsed = schema.safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data : DEFAULT_SETTINGS;
+    value = JSON.parse(text ?? 'null');
   } catch {
     return DEFAULT_SETTINGS;
   }
+  if (typeof value !== 'object' || value === null) return DEFAULT_SETTINGS;
+  const read = value as Readonly<Record<keyof SettingsState, unknown>>;
+  const { systemPrompt, sampling } = read;
+  return {
+    locale: oneOf(['zh-CN', 'en'], read.locale, DEFAULT_SETTINGS.locale),
+    theme: oneOf(['system', 'light', 'dark'], read.theme, DEFAULT_SETTINGS.theme),
+    sendKey: oneOf(['enter', 'ctrl-enter'], read.sendKey, DEFAULT_SETTINGS.sendKey),
+    engine: oneOf(['auto', 'web-llm', 'wllama'], read.engine, DEFAULT_SETTINGS.engine),
+    systemPrompt:
+      typeof systemPrompt === 'string' && systemPrompt.length <= SYSTEM_PROMPT_MAX
+        ? systemPrompt
+        : DEFAULT_SETTINGS.systemPrompt,
+    sampling:
+      typeof sampling === 'object' && sampling !== null && !Array.isArray(sampling)
+        ? clampSampling(sampling)
+        : DEFAULT_SETTINGS.sampling,
+  };
 }
 
 const settingsOf = ({
