@@ -7,6 +7,7 @@
  *   else ---------------------------------------------------------> wllama, on the CPU
  */
 import { describeAdapter, findAdapter } from '../../platform/webgpu.ts';
+import { packageFetch } from '../../packages/installed.ts';
 import { chooseLibrary } from '../../packages/library.ts';
 import type { PackageManifest } from '../../packages/manifest.ts';
 import { fetchManifest } from '../../packages/reader.ts';
@@ -114,7 +115,6 @@ export class EngineChoice implements Omit<EngineApi, 'ping'> {
     const report = adapter && describeAdapter(adapter);
     // Without an adapter the package's needs do not matter.
     if (!report) return { engine: 'wllama', reason: 'no-gpu' };
-    const fetchFile = (url: string, init: RequestInit) => fetch(url, init);
-    return chooseEngine(preference, await fetchManifest(location.baseUrl, fetchFile, signal), report);
+    return chooseEngine(preference, await fetchManifest(location.baseUrl, packageFetch, signal), report);
   }
 }
