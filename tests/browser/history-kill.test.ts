@@ -47,7 +47,8 @@ test('twenty kills lose no question and no answer', { timeout: 1_200_000 }, asyn
   const owed = new Map<string, number>();
   try {
     for (let round = 0; round <= KILLS; round += 1) {
-      const browser = await launchBrowser({ profile: profile.path });
+      // Tall: the list draws no more conversations than fit.
+      const browser = await launchBrowser({ profile: profile.path, viewport: { width: 1280, height: 1600 } });
       const page = await browser.newPage(site.url);
       await waitForPhase(page, 'ready');
       const list = page.getByRole('navigation', { name: '对话' }).getByRole('link');
