@@ -2,8 +2,7 @@
  * Two engines behind one EngineApi. Which one runs is decided at every load:
  *
  *   the user's wish ----------------------------------------------> that engine
- *   an adapter that meets the package's needs --------------------> web-llm (a software one too, until the CPU engine
- *                                                                  has passed its browser tests)
+ *   an adapter that is no software and meets the package's needs -> web-llm
  *   else ---------------------------------------------------------> wllama, on the CPU
  */
 import { describeAdapter, findAdapter } from '../../platform/webgpu.ts';
@@ -44,6 +43,7 @@ export function chooseEngine(
 ): Choice {
   if (preference !== 'auto') return { engine: preference, reason: 'chosen' };
   if (!adapter) return { engine: 'wllama', reason: 'no-gpu' };
+  if (adapter.isFallback) return { engine: 'wllama', reason: 'software-gpu' };
   try {
     chooseLibrary(manifest, adapter);
     return { engine: 'web-llm', reason: 'gpu-fits' };
@@ -114,7 +114,7 @@ export class EngineChoice implements Omit<EngineApi, 'ping'> {
     const adapter = await findAdapter(navigator.gpu as GPU | undefined);
     const report = adapter && describeAdapter(adapter);
     // Without an adapter the package's needs do not matter.
-    if (!report) return { engine: 'wllama', reason: 'no-gpu' };
+    if (!report || report.isFallback) return { engine: 'wllama', reason: report ? 'software-gpu' : 'no-gpu' };
     return chooseEngine(preference, await fetchManifest(location.baseUrl, packageFetch, signal), report);
   }
 }
