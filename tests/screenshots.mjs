@@ -27,6 +27,28 @@ const PICTURES = [
   { name: 'new', viewport: WIDE, hash: '#/' },
   { name: 'models', viewport: WIDE, hash: '#/models' },
   { name: 'phone', viewport: PHONE, open: LIVE },
+  {
+    name: 'library',
+    viewport: WIDE,
+    hash: '#/library',
+    steps: async (page) => {
+      await page.locator('main input').first().fill('丙泊酚诱导剂量');
+      await page.locator('mark').first().waitFor();
+    },
+  },
+  {
+    name: 'crisis',
+    viewport: WIDE,
+    hash: '#/crisis/crisis-malignant-hyperthermia',
+    steps: (page) => page.getByText('丹曲林').first().waitFor(),
+  },
+  {
+    name: 'dose-dark',
+    viewport: WIDE,
+    theme: 'dark',
+    hash: '#/dose',
+    steps: (page) => page.getByRole('button', { name: '计算并记录' }).waitFor(),
+  },
 ];
 
 /**

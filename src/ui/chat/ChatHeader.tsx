@@ -70,25 +70,31 @@ export function ChatHeader() {
   );
 }
 
+/** The same in every language. */
+const ENGINE_NAMES = { 'web-llm': 'WebGPU', wllama: 'CPU' } as const;
+
 /** What answers here: model, quantisation, engine, context window. */
 function Chips() {
   const { t, i18n } = useTranslation('chat');
   const model = useCurrentPackage();
   const size = useContextSize();
-  const phase = useModel((state) => state.engine.phase);
+  const engine = useModel(({ engine: state }) =>
+    state.phase === 'ready' || state.phase === 'generating' ? state.model.engine : null,
+  );
   if (!model) return null;
-  const isLoaded = phase === 'ready' || phase === 'generating';
   return (
     <ul className={styles.chips}>
       <li>
         <Pill className={styles.chip}>
-          {isLoaded && <i className={styles.live} aria-hidden />}
+          {engine && <i className={styles.live} aria-hidden />}
           {titleIn(model.title, i18n.language)} · {model.quantization}
         </Pill>
       </li>
-      <li className={styles.minor}>
-        <Pill className={styles.chip}>WebGPU</Pill>
-      </li>
+      {engine && (
+        <li className={styles.minor}>
+          <Pill className={styles.chip}>{ENGINE_NAMES[engine]}</Pill>
+        </li>
+      )}
       {size !== null && (
         <li className={styles.minor}>
           <Pill className={styles.chip}>{t('header.context', { size: formatNumber(size) })}</Pill>

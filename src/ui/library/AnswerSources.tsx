@@ -36,7 +36,8 @@ export function AnswerSources({ messageId, sources, text }: AnswerSourcesProps) 
             {t('sources.title')} <small>{t('sources.count', { total: passages.length })}</small>
           </summary>
           <p className={styles.remark}>{t(inPrompt ? 'sources.read' : 'sources.beside')}</p>
-          <ol aria-labelledby={titleId}>
+          {/* Its own scroll: the answer above stays in sight; by keyboard too. */}
+          <ol aria-labelledby={titleId} tabIndex={0}>
             {passages.map((passage) => (
               <Source
                 key={passage.id}
