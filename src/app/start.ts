@@ -24,12 +24,6 @@ export function startStores(): StoresHandle {
     },
   });
   const stores = createStores(browserPorts({ engine, modelsUrl }));
-  // For tests and styles: which phase the engine is in, on the document.
-  const showPhase = () => {
-    document.documentElement.dataset.enginePhase = stores.model.getState().engine.phase;
-  };
-  showPhase();
-  stores.model.subscribe(showPhase);
   return stores;
 }
 

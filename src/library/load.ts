@@ -7,7 +7,7 @@
  */
 import { HypnosError } from '../shared/errors.ts';
 import { parseCards, parseIndex } from './cards.ts';
-import type { LibraryCard, LibraryIndex } from './cards.ts';
+import type { CardKind, LibraryCard, LibraryIndex } from './cards.ts';
 
 export interface Library {
   readonly index: LibraryIndex;
@@ -22,7 +22,26 @@ export interface LibraryPorts {
 }
 
 /** @throws HypnosError 'library-unavailable' (file), 'library-invalid' (file, path, reason) */
-export async function readLibrary({ baseUrl, fetch }: LibraryPorts): Promise<Library> {
+export async function readLibrary(ports: LibraryPorts): Promise<Library> {
+  const { index, files } = await readCardFiles(ports);
+  const cards = new Map<string, LibraryCard>();
+  for (const card of files.flat()) {
+    if (cards.has(card.id))
+      throw new HypnosError('library-invalid', { file: card.id, path: 'id', reason: 'duplicate id' });
+    cards.set(card.id, card);
+  }
+  return { index, cards };
+}
+
+/**
+ * The index, and the cards of each file of it that is wanted; the others are not touched.
+ * @param kind absent: every file
+ * @throws HypnosError as readLibrary
+ */
+export async function readCardFiles(
+  { baseUrl, fetch }: LibraryPorts,
+  kind?: CardKind,
+): Promise<{ readonly index: LibraryIndex; readonly files: readonly (readonly LibraryCard[])[] }> {
   const read = async (file: string): Promise<ArrayBuffer> => {
     let response: Response;
     try {
@@ -34,21 +53,16 @@ export async function readLibrary({ baseUrl, fetch }: LibraryPorts): Promise<Lib
     return response.arrayBuffer();
   };
   const index = parseIndex(parseJson(await read('index.json'), 'index.json'));
+  const wanted = index.files.filter((file) => kind === undefined || file.kind === kind);
   const files = await Promise.all(
-    index.files.map(async ({ path, sha256 }) => {
+    wanted.map(async ({ path, sha256 }) => {
       const bytes = await read(path);
       if ((await sha256Of(bytes)) !== sha256)
         throw new HypnosError('library-invalid', { file: path, path: '', reason: 'SHA-256 differs' });
       return parseCards(parseJson(bytes, path), path);
     }),
   );
-  const cards = new Map<string, LibraryCard>();
-  for (const card of files.flat()) {
-    if (cards.has(card.id))
-      throw new HypnosError('library-invalid', { file: card.id, path: 'id', reason: 'duplicate id' });
-    cards.set(card.id, card);
-  }
-  return { index, cards };
+  return { index, files };
 }
 
 function parseJson(bytes: ArrayBuffer, file: string): unknown {

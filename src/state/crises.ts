@@ -8,11 +8,12 @@ let loaded: Promise<Crises> | null = null;
 
 /** Read by the first caller; a failure is not kept. @throws HypnosError as `readCrises` */
 export function loadCrises(): Promise<Crises> {
-  loaded ??= readCrises(new URL('library/', document.baseURI).href, (url) => fetch(url)).catch(
-    (error: unknown) => {
-      loaded = null;
-      throw error;
-    },
-  );
+  loaded ??= readCrises({
+    baseUrl: new URL('library/', document.baseURI).href,
+    fetch: (url) => fetch(url),
+  }).catch((error: unknown) => {
+    loaded = null;
+    throw error;
+  });
   return loaded;
 }
