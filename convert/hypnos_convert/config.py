@@ -105,6 +105,27 @@ class LoraConfig(Section):
     save_modules: list[str] = Field(default_factory=list, description="trained and saved whole, e.g. new embeddings")
 
 
+class ScratchConfig(Section):
+    """A base made here: a byte-level BPE tokenizer trained on the phases' texts, and random Qwen2-shaped weights.
+
+    The first phase is then a language-model pass: ``method: full``, ``learn: everything``.
+    """
+
+    vocabulary: int = Field(6144, ge=300, description="tokens, at most")
+    width: int = Field(256, ge=64)
+    feed_forward: int = Field(768, ge=64)
+    layers: int = Field(6, ge=1)
+    heads: int = Field(4, ge=1)
+    key_value_heads: int = Field(2, ge=1)
+    positions: int = Field(2048, ge=128, description="longest context, tokens")
+
+    @model_validator(mode="after")
+    def _heads_fit(self) -> Self:
+        if self.width % self.heads or self.heads % self.key_value_heads:
+            raise ValueError("width must be a multiple of heads, and heads of key_value_heads")
+        return self
+
+
 class Phase(Section):
     """One fine-tuning; the next one starts from its merged result."""
 
@@ -118,7 +139,19 @@ class Phase(Section):
     accumulate: int = Field(4, ge=1, description="steps before the weights move")
     warmup_share: Share = 0.03
     weight_decay: float = Field(0.0, ge=0)
+    learn: Literal["answers", "everything"] = Field(
+        "answers", description="tokens that count in the loss; everything is a language-model pass"
+    )
+    opening_share: Share = Field(
+        0, description="share of chats cut after their answer's first opening_tokens: once answers are known by heart, "
+        "which of them is asked for is decided there, and the rest costs time for nothing"
+    )  # fmt: skip
+    opening_tokens: int = Field(16, ge=1)
+    follow_share: Share = Field(0, description="share of chats that get another chat before them, as earlier turn")
     heldout_share: Annotated[float, Field(gt=0, lt=0.5)] = 0.02
+    hold_out: Literal["answers", "wordings"] = Field(
+        "answers", description="answers: every wording of a question; wordings: one wording, its answer stays known"
+    )
     evaluate_every: int = Field(200, ge=1, description="optimiser steps between held-out losses and checkpoints")
     patience: int = Field(3, ge=1, description="held-out losses without improvement before stopping")
 
@@ -126,7 +159,8 @@ class Phase(Section):
 class TrainConfig(Section):
     """From general to specific."""
 
-    base: RunPath
+    base: RunPath | None = Field(None, description="folder of a Hugging Face checkpoint; else see scratch")
+    scratch: ScratchConfig | None = None
     phases: list[Phase] = Field(min_length=1)
     length: int = Field(2048, ge=16, description="tokens; longer chats are left out and counted")
     packing: bool = True
@@ -141,6 +175,10 @@ class TrainConfig(Section):
         names = [phase.name for phase in self.phases]
         if len(set(names)) < len(names):
             raise ValueError("two phases have the same name")
+        if (self.base is None) == (self.scratch is None):
+            raise ValueError("give either base or scratch")
+        if self.scratch and self.phases[0].method != "full":
+            raise ValueError("phases.0.method: random weights need full: an adapter cannot teach them")
         return self
 
 

@@ -140,12 +140,14 @@ def run_train(config: RunConfig, run: Run) -> None:
     section = _section(config, "train")
     sources = [source for phase in section.phases for source in phase.data]
     kept = run.require("filter", KEPT) if any(source.from_filter for source in sources) else None
-    open_tokenizer(section.base, section.chat_template)  # Named before the hashing of many gigabytes.
+    if section.base is not None:
+        open_tokenizer(section.base, section.chat_template)  # Named before the hashing of many gigabytes.
     settings = {"seed": config.seed, **section.model_dump(mode="json", exclude={"base", "chat_template", "accelerate"})}
     for phase in settings["phases"]:
         for source in phase["data"]:
             source["path"] = source["path"] and Path(source["path"]).name
-    inputs = [section.base, *dict.fromkeys(source_path(source, kept) for source in sources)]
+    inputs = [section.base] if section.base else []
+    inputs += dict.fromkeys(source_path(source, kept) for source in sources)
     inputs += [section.chat_template] if section.chat_template else []
     with run.stage("train", settings, inputs) as work:
         if work is not None:
@@ -170,7 +172,7 @@ def run_merge(config: RunConfig, run: Run) -> None:
     with run.stage("merge", settings, [folder / "trained", base]) as work:
         if work is None:
             return
-        tokenizer = open_tokenizer(section.base, section.chat_template)
+        tokenizer = open_tokenizer(base_of(trained, config, 0), section.chat_template)
         with memory_told("merging needs the model in fp32, four bytes a weight"):
             model, moved = load_result(base, folder / "trained", section.phases[last].method)
             save_checkpoint(model, tokenizer, work.folder / "model", getattr(torch, config.merge.dtype))
@@ -226,7 +228,7 @@ def run_package(config: RunConfig, run: Run) -> None:
             title_zh=section.title_zh,
             title_en=section.title_en,
             licence=section.licence,
-            base=section.base or train.base.name,
+            base=section.base or (train.base.name if train.base else "from scratch"),
             stages=tuple(f"{phase.name}: {phase.method}, {phase.epochs:g} epochs" for phase in train.phases),
             data=_provenance(config, run),
         )

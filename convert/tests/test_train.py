@@ -16,6 +16,7 @@ import torch
 from datasets import Dataset
 from safetensors.torch import load_file
 from tiny import tiny_checkpoint
+from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM
 from trl.data_utils import pack_dataset
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
@@ -73,18 +74,20 @@ def test_a_template_that_ends_with_a_plain_token_is_refused(base: Path, tmp_path
         (tmp_path / "t.jinja").write_text(template)
         return ChatEncoder(open_tokenizer(base, tmp_path / "t.jinja"))
 
-    messages = "{% for m in messages %}{{ m['role'] + ': ' + m['content'] + 'END' }}{% endfor %}"
+    messages = "{% for m in messages %}{{ m['role'] + ':\\n' + m['content'] + 'END' }}{% endfor %}"
     with pytest.raises(InputError, match="no special token"):
-        encoder(messages.replace("END", "\\n") + "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}")
+        encoder(messages.replace("END", "\\n") + "{% if add_generation_prompt %}{{ 'assistant:\\n' }}{% endif %}")
     with pytest.raises(InputError, match="does not write answers where"):
         encoder(messages.replace("END", "<|im_end|>") + "{% if add_generation_prompt %}{{ 'bot:' }}{% endif %}")
     with pytest.raises(InputError, match=r"the chat template fails: no such role"):
         encoder("{{ raise_exception('no such role') }}")
     ignored, answer = learned(
-        encoder(messages.replace("END", "<|im_end|>") + "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}"),
+        encoder(
+            messages.replace("END", "<|im_end|>") + "{% if add_generation_prompt %}{{ 'assistant:\\n' }}{% endif %}"
+        ),
         EXAMPLES[0],
     )
-    assert ignored.endswith("assistant: ") and answer == EXAMPLES[0].answer + "<|im_end|>"
+    assert ignored.endswith("assistant:\n") and answer == EXAMPLES[0].answer + "<|im_end|>"
 
 
 def test_a_base_without_chat_template_or_config_is_named(tmp_path: Path) -> None:
@@ -292,6 +295,87 @@ def test_phases_build_on_each_other_with_new_adapters_and_stop_early(base: Path,
     assert (work.folder / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert not list(work.folder.rglob("*.bin")) and not list(work.folder.rglob("optimizer.pt"))
     assert work.counts["general"]["merge_logit_change"] < 1e-4
+
+
+def test_a_conversation_learns_each_of_its_answers(base: Path) -> None:
+    encoder = ChatEncoder(open_tokenizer(base), "你是麻醉学助手。")
+    # The first answer occurs again in the second question, which is not learned for that.
+    example = Example("a", "第二问：第一答。", "第二答。", earlier=(("第一问？", "第一答。"),))
+    encoded = encoder.encode(example)
+    text = encoder.tokenizer.decode([label for label in encoded["labels"] if label >= 0])
+    assert text == "第一答。<|im_end|>第二答。<|im_end|>"
+
+
+def test_openings_are_cut_and_language_model_passes_learn_everything(base: Path, tmp_path: Path) -> None:
+    records = write_records(tmp_path / "r.jsonl", "ane", 40)
+    for share, learn in ((0.5, "answers"), (1.0, "everything")):
+        one = phase(records, method="full", opening_share=share, opening_tokens=2, learn=learn, epochs=0.1)
+        train = {"base": base, "length": 128, "precision": "fp32", "phases": [one.model_dump(mode="json")]}
+        work = StageWork(tmp_path / learn)
+        work.folder.mkdir()
+        train_phases(RunConfig.model_validate({"name": "t", "train": train}), work, None, Progress(quiet=True))
+        rows = [json.loads(line) for line in (work.folder / "1-one" / "train.jsonl").read_text().splitlines()]
+        heldout = [json.loads(line) for line in (work.folder / "1-one" / "heldout.jsonl").read_text().splitlines()]
+        end = open_tokenizer(base).convert_tokens_to_ids("<|im_end|>")
+        ends = {row["input_ids"].count(end) for row in heldout}
+        assert len(ends) == 1, "nothing held out is cut"
+        cut = [row for row in rows if row["input_ids"].count(end) < max(ends)]
+        if learn == "answers":
+            assert 0.3 < len(cut) / len(rows) < 0.7
+            assert all(sum(label >= 0 for label in row["labels"]) == 2 for row in cut)
+            assert all(sum(label >= 0 for label in row["labels"]) > 2 for row in rows if row not in cut)
+        else:
+            assert cut == rows and all(row["labels"] == row["input_ids"] for row in rows + heldout)
+
+
+def test_wordings_can_be_held_out_while_their_answers_are_learned(tmp_path: Path) -> None:
+    records = write_records(tmp_path / "r.jsonl", "ane", 60, wordings=6)
+    held = mix(phase(records, hold_out="wordings", heldout_share=0.1, follow_share=0.4), None, seed=1)
+    asked = [question for e in held.train for question in (e.question, *(q for q, _ in e.earlier))]
+    assert held.heldout and not {e.question for e in held.heldout} & set(asked)
+    assert {e.answer for e in held.heldout} <= {
+        answer for e in held.train for answer in (e.answer, *dict(e.earlier).values())
+    }
+    # Every record is used once, some as an earlier turn of another.
+    assert len(asked) == len(set(asked)) == 360 - len(held.heldout)
+    assert sum(bool(e.earlier) for e in held.train) == round(0.4 * len(asked))
+
+
+def test_a_model_from_scratch_has_its_own_tokenizer_and_learns(tmp_path: Path) -> None:
+    records = write_records(tmp_path / "r.jsonl", "ane", 40)
+    passages = tmp_path / "p.jsonl"
+    passages.write_text(
+        json.dumps({"title": "恶性高热", "text": "恶性高热由吸入麻醉药和琥珀胆碱诱发。"}, ensure_ascii=False) + "\n"
+    )
+    phases = [
+        phase(records, name="language", method="full", learn="everything",
+              data=[{"path": str(records)}, {"path": str(passages), "weight": 8}], hold_out="wordings", epochs=3),
+        phase(records, name="answers", method="full", hold_out="wordings", epochs=6),
+    ]  # fmt: skip
+    scratch = {"vocabulary": 400, "width": 64, "feed_forward": 96, "layers": 2, "heads": 2, "key_value_heads": 1}
+    train = {
+        "scratch": scratch,
+        "length": 128,
+        "precision": "fp32",
+        "phases": [p.model_dump(mode="json") for p in phases],
+    }
+    config = RunConfig.model_validate({"name": "t", "train": train})
+    work = StageWork(tmp_path / "work")
+    work.folder.mkdir()
+    train_phases(config, work, None, Progress(quiet=True))
+    tokenizer = open_tokenizer(work.folder / "0-scratch")
+    # The file that packages carry decides, not the architecture's usual pre-tokenizer.
+    raw = Tokenizer.from_file(str(work.folder / "0-scratch" / "tokenizer.json"))
+    text = "恶性高热 2.5 mg/kg，首选丹曲林"
+    assert tokenizer(text)["input_ids"] == raw.encode(text).ids
+    losses = curve(work.folder / "2-answers")
+    assert losses["final_heldout_loss"] < 0.5 * curve(work.folder / "1-language")["heldout"][0][1]
+    assert not (work.folder / "0-scratch" / ".partial").exists() and losses["steps"] > 0
+    lora = [phase(records).model_dump(mode="json")]
+    with pytest.raises(ValueError, match=r"phases.0.method: random weights need full"):
+        RunConfig.model_validate({"name": "t", "train": {**train, "phases": lora}})
+    with pytest.raises(ValueError, match=r"either base or scratch"):
+        RunConfig.model_validate({"name": "t", "train": {**train, "base": str(tmp_path)}})
 
 
 def test_a_failing_trainer_says_so_in_one_line(base: Path, records: Path, tmp_path: Path) -> None:

@@ -12,6 +12,9 @@ Source blocks, one file per category, append only (ids follow the order):
 Each wording is one record; a rule adds one more per block, one of the wordings
 behind an opening such as 请问, with ids from 5000 on.
 
+More wordings of a block, written later so that the order of the blocks stays, lie in source/wordings/CATEGORY.jsonl,
+one line a block in the file's order: {"question": its first wording, "wordings": [...]}; their ids start at 10000.
+
 Passages:
 
     @title
@@ -33,6 +36,7 @@ FORMS = {
 OPENINGS = ("请问{}", "请简要说明：{}", "我想了解一下，{}", "麻醉学问题：{}", "想请教，{}", "考考你：{}", "请回答：{}")
 OPENED_FORMS = {"short", "explain", "compare", "dose", "crisis", "dont", "table"}
 RULE_IDS = 5000
+MORE_IDS, MORE_ROOM = 10_000, 20  # first id of a block's further wordings, and room for them
 PREFIX = {"anaesthesia": "ane", "general": "gen", "passages": "psg"}
 
 
@@ -52,13 +56,27 @@ def blocks(path):
         yield start, header, body
 
 
+def more_wordings(category, firsts, complaints):
+    """Return the further wordings of each block, [] where there are none."""
+    path = DATA / "source" / "wordings" / f"{category}.jsonl"
+    if not path.exists():
+        return [[] for _ in firsts]
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").replace("\u03bc", "\u00b5").splitlines()]
+    if [line["question"] for line in lines] != firsts:
+        complaints.append(f"wordings/{path.name}: its questions are not the first wordings of {category}.txt, in order")
+        return [[] for _ in firsts]
+    return [line["wordings"] for line in lines]
+
+
 def main():
     check_only = "--check" in sys.argv[1:]
     complaints, counts, asked, written = [], {}, {}, {}
 
     for group in ("anaesthesia", "general", "passages"):
         for path in sorted((DATA / "source" / group).glob("*.txt")):
-            category, rows, opened = path.stem, [], []
+            category, rows, opened, further = path.stem, [], [], []
+            firsts = [body[0].split("|")[0].strip() for _, _, body in blocks(path) if body]
+            wordings = more_wordings(category, firsts, complaints) if group == "anaesthesia" else [[] for _ in firsts]
             for block_number, (line, header, body) in enumerate(blocks(path), 1):
                 where = f"{group}/{path.name}:{line}"
                 if group == "passages":
@@ -84,6 +102,13 @@ def main():
                         continue
                     asked[question] = where
                     rows.append({"form": header, "instruction": question, "output": output})
+                for number, question in enumerate(wordings[block_number - 1]):
+                    if question in asked:
+                        complaints.append(f"{where}: further wording already asked at {asked[question]}: {question}")
+                        continue
+                    asked[question] = where
+                    row = {"form": header, "instruction": question, "output": output}
+                    further.append((MORE_IDS + block_number * MORE_ROOM + number, row))
                 if header in OPENED_FORMS and category != "safety" and questions:
                     opening = OPENINGS[block_number % len(OPENINGS)]
                     if group == "general":
@@ -93,9 +118,9 @@ def main():
                     opened.append((RULE_IDS + block_number, row))
             written[(group, category)] = [
                 {"id": f"{PREFIX[group]}-{category}-{n:04d}", "category": category, **row, "provenance": PROVENANCE}
-                for n, row in [*enumerate(rows, 1), *opened]
+                for n, row in [*enumerate(rows, 1), *opened, *further]
             ]
-            counts[f"{group}/{category}"] = len(rows) + len(opened)
+            counts[f"{group}/{category}"] = len(rows) + len(opened) + len(further)
 
     if not check_only:
         for (group, category), rows in written.items():

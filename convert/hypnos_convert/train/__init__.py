@@ -1,7 +1,8 @@
-"""Training. Today: a small demonstration model from scratch, so that the page has something real to run.
+"""Fine-tuning from general to specific, and a base from nothing where there is none.
 
-data/{anaesthesia,general,passages}/*.jsonl  --records-->  texts and chats
-texts  --tokenizer-->  tokenizer.json with a ChatML template
-texts  --scratch: language-model pass, loss on every token-->  weights
-chats  --scratch: instruction pass, loss on answers only-->    weights, a Hugging Face folder that `package` takes
+```
+texts of all phases --scratch: tokenizer, random weights--> 0-scratch     only without `train.base`
+records --mixture: weigh, hold out, join turns--> examples --chat: template, labels--> rows of input_ids and labels
+base, rows --worker, its own process: trl's SFTTrainer--> adapter or weights --merge, fp32--> base of the next phase
+```
 """

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from ..errors import InputError
 
@@ -17,11 +17,12 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Example:
-    """A question, possibly with a system message before it, and its answer."""
+    """A question and its answer; ``earlier``: turns before them, each a question and its answer, learned alike."""
 
     id: str
     question: str
     answer: str
+    earlier: tuple[tuple[str, str], ...] = ()
 
 
 def open_tokenizer(model: Path, template: Path | None = None) -> PreTrainedTokenizerBase:
@@ -33,7 +34,9 @@ def open_tokenizer(model: Path, template: Path | None = None) -> PreTrainedToken
     if not (model / "config.json").is_file():
         raise InputError(f"{model}: no config.json; train.base must be the folder of a Hugging Face checkpoint")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=True)
+        # AutoTokenizer replaces the pre-tokenizer of tokenizer.json by the architecture's own; packages carry the file.
+        kind = PreTrainedTokenizerFast if (model / "tokenizer.json").is_file() else AutoTokenizer
+        tokenizer = kind.from_pretrained(model, local_files_only=True)
     except (OSError, ValueError) as error:
         raise InputError(f"{model}: the tokenizer cannot be read: {_first_line(error)}") from error
     if template is not None:
@@ -53,8 +56,8 @@ def open_tokenizer(model: Path, template: Path | None = None) -> PreTrainedToken
 class ChatEncoder:
     """Turns examples into ``input_ids`` and ``labels`` (both lists of int, equally long).
 
-    Labels equal the ids from the first token of the answer to the special token that ends it, and are IGNORED
-    elsewhere: in the system message, the question, and whatever the template writes after the end.
+    Labels equal the ids from the first token of an answer to the special token that ends it, and are IGNORED
+    elsewhere: in the system message, the questions, and whatever the template writes after an end.
 
     Raises:
         InputError: answers in a whole conversation do not stand where the generation prompt leaves off, or no special
@@ -71,34 +74,46 @@ class ChatEncoder:
 
     def prompt(self, question: str) -> str:
         """The text up to where the model goes on."""
-        return self._render([*self._start(question)], add_generation_prompt=True)
+        messages = [*self._system_message(), {"role": "user", "content": question}]
+        return self._render(messages, add_generation_prompt=True)
 
     def encode(self, example: Example) -> dict[str, list[int]]:
-        prompt = self.prompt(example.question)
-        answer = {"role": "assistant", "content": example.answer}
-        text = self._render([*self._start(example.question), answer], add_generation_prompt=False)
-        if not text.startswith(prompt) or example.answer not in text[len(prompt) :]:
-            raise InputError(
-                "the chat template does not write answers where its generation prompt ends; "
-                "give another one in train.chat_template"
-            )
-        end_of_answer = text.index(example.answer, len(prompt)) + len(example.answer)
+        messages = self._system_message()
+        answers: list[tuple[int, str]] = []  # Where in the text each begins, and what it is.
+        for question, answer in (*example.earlier, (example.question, example.answer)):
+            messages.append({"role": "user", "content": question})
+            prompt = self._render(messages, add_generation_prompt=True)
+            messages.append({"role": "assistant", "content": answer})
+            text = self._render(messages, add_generation_prompt=False)
+            if not text.startswith(prompt) or answer not in text[len(prompt) :]:
+                raise InputError(
+                    "the chat template does not write answers where its generation prompt ends; "
+                    "give another one in train.chat_template"
+                )
+            answers.append((len(prompt), answer))
         encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
         ids: list[int] = encoded["input_ids"]
+        starts = [start for start, _ in encoded["offset_mapping"]]
         labels = [IGNORED] * len(ids)
-        for index, (start, _) in enumerate(encoded["offset_mapping"]):
-            if start < len(prompt):
-                continue
-            labels[index] = ids[index]
-            if start >= end_of_answer and ids[index] in self._special:
-                return {"input_ids": ids, "labels": labels}
+        for begin, answer in answers:
+            if text.find(answer, begin) < 0:
+                raise InputError("the chat template writes earlier answers in another way than the last one")
+            end = self._end_of_answer(ids, starts, text.index(answer, begin) + len(answer))
+            for index in range(next(i for i, start in enumerate(starts) if start >= begin), end + 1):
+                labels[index] = ids[index]
+        return {"input_ids": ids, "labels": labels}
+
+    def _end_of_answer(self, ids: list[int], starts: list[int], position: int) -> int:
+        """Index of the special token that ends an answer whose text ends at ``position``."""
+        for index, (id, start) in enumerate(zip(ids, starts, strict=True)):
+            if start >= position and id in self._special:
+                return index
         raise InputError(
             "the chat template ends answers with no special token; give another one in train.chat_template"
         )
 
-    def _start(self, question: str) -> list[dict[str, str]]:
-        system = [{"role": "system", "content": self._system}] if self._system else []
-        return [*system, {"role": "user", "content": question}]
+    def _system_message(self) -> list[dict[str, str]]:
+        return [{"role": "system", "content": self._system}] if self._system else []
 
     def _render(self, messages: Sequence[dict[str, str]], **options: Any) -> str:
         try:

@@ -1,15 +1,17 @@
 """Which records a phase learns from, and which it holds out.
 
-Held out by answer, not by record: several wordings of one question share their answer, and one of them in training
-would make the held-out loss meaningless. The choice depends on seed and answer alone, so that what the first phase
-holds out is held out of the second one's replay too.
+Held out by answer unless a phase says ``hold_out: wordings``: several wordings of one question share their answer, and
+one of them in training would make the held-out loss tell of memory, not of knowledge. A model that is to learn its few
+answers by heart holds out wordings instead: does it find the answer when the question is put in another way? The choice
+depends on seed and text alone, so that what the first phase holds out is held out of the second one's replay too.
 """
 
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..config import DataSource, Phase
@@ -37,6 +39,8 @@ def source_path(source: DataSource, kept: Path | None) -> Path:
 def read_examples(path: Path) -> list[Example]:
     """Records of a JSONL file, or of all below a folder: ``instruction``, ``output``, optionally ``input`` and ``id``.
 
+    A passage of reference text (``title``, ``text``) is read as the answer to its title.
+
     Raises:
         InputError: nothing there, or a malformed record; the message gives file, line and field.
     """
@@ -44,17 +48,18 @@ def read_examples(path: Path) -> list[Example]:
     examples = []
     for file in files:
         for number, record in enumerate(read_lines(file), start=1):
-            for name in ("instruction", "output"):
+            asked, told = ("title", "text") if "title" in record else ("instruction", "output")
+            for name in (asked, told):
                 if not isinstance(record.get(name), str) or not record[name].strip():
                     raise InputError(f"{file}: record {number}: {name}: expected a text that is not empty")
             given = record.get("input", "")
             if not isinstance(given, str):
                 raise InputError(f"{file}: record {number}: input: expected a text")
-            question = f"{record['instruction']}\n{given}" if given else record["instruction"]
+            question = f"{record[asked]}\n{given}" if given else record[asked]
             key = record.get("id", f"{file.stem}-{number}")
-            examples.append(Example(str(key), question.strip(), record["output"].strip()))
+            examples.append(Example(str(key), question.strip(), record[told].strip()))
     if not examples:
-        raise InputError(f"{path}: no records (*.jsonl with instruction and output)")
+        raise InputError(f"{path}: no records (*.jsonl with instruction and output, or title and text)")
     return examples
 
 
@@ -71,7 +76,8 @@ def mix(phase: Phase, kept: Path | None, seed: int) -> Mixture:
         path = source_path(source, kept)
         before = len(train)
         for example in read_examples(path):
-            if _share(f"{seed}/held out/{example.answer}") < phase.heldout_share:
+            decisive = example.answer if phase.hold_out == "answers" else example.question
+            if share_of(f"{seed}/held out/{decisive}") < phase.heldout_share:
                 heldout.setdefault((example.question, example.answer), example)
             else:
                 train.extend(_repeat(example, source.weight, f"{seed}/{phase.name}/{index}"))
@@ -79,16 +85,29 @@ def mix(phase: Phase, kept: Path | None, seed: int) -> Mixture:
     if not train or not heldout:
         which = "training" if not train else "held-out"
         raise InputError(f"train.phases {phase.name}: no {which} records; give more data or change heldout_share")
-    return Mixture(train, list(heldout.values()), counts)
+    return Mixture(_follow(train, phase.follow_share, f"{seed}/{phase.name}"), list(heldout.values()), counts)
+
+
+def _follow(examples: list[Example], share: float, salt: str) -> list[Example]:
+    """Make conversations of two turns: ``share`` of the examples follow another one, each is used once."""
+    order = list(examples)
+    random.Random(salt).shuffle(order)
+    pairs = min(round(share * len(order)), len(order) // 2)
+    first, second, rest = order[:pairs], order[pairs : 2 * pairs], order[2 * pairs :]
+    followed = [
+        replace(b, id=f"{a.id}+{b.id}", earlier=(*a.earlier, (a.question, a.answer)))
+        for a, b in zip(first, second, strict=True)
+    ]
+    return [*followed, *rest] if pairs else examples
 
 
 def _repeat(example: Example, weight: float, salt: str) -> Iterator[Example]:
     whole = int(weight)
-    extra = _share(f"{salt}/{example.id}/{example.question}") < weight - whole
+    extra = share_of(f"{salt}/{example.id}/{example.question}") < weight - whole
     for _ in range(whole + extra):
         yield example
 
 
-def _share(text: str) -> float:
+def share_of(text: str) -> float:
     """A number in [0, 1) that looks random but depends on the text alone."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7]) / (1 << 56)

@@ -1,5 +1,6 @@
 """Fine-tuning from general to specific: phase after phase, each from the merged result of the one before.
 
+    0-scratch/                                         untrained base, if the configuration has no other
     1-general/   data.json train.jsonl heldout.jsonl   what it learns from
                  trained/                              adapter or weights, curve.json
                  merged/                               fp32 checkpoint, the next phase's base (not for the last one)
@@ -13,19 +14,23 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..config import RunConfig
+from ..config import Phase, RunConfig
 from ..errors import InputError
 from ..progress import Progress
 from ..runs import StageWork
-from .chat import ChatEncoder, Example, open_tokenizer
+from .chat import IGNORED, ChatEncoder, Example, open_tokenizer
 from .curves import draw_curves
 from .job import Job, launch
 from .memory import memory_told
 from .merge import load_result, save_checkpoint
-from .mixture import mix
+from .mixture import mix, read_examples, share_of, source_path
+from .scratch import make_base
+
+SCRATCH = "0-scratch"
 
 
 def phase_folder(folder: Path, config: RunConfig, index: int) -> Path:
@@ -37,7 +42,9 @@ def phase_folder(folder: Path, config: RunConfig, index: int) -> Path:
 def base_of(folder: Path, config: RunConfig, index: int) -> Path:
     """The checkpoint that a phase starts from."""
     assert config.train is not None
-    return phase_folder(folder, config, index - 1) / "merged" if index else config.train.base
+    if index:
+        return phase_folder(folder, config, index - 1) / "merged"
+    return config.train.base or folder / SCRATCH
 
 
 def train_phases(config: RunConfig, work: StageWork, kept: Path | None, progress: Progress) -> None:
@@ -52,7 +59,9 @@ def train_phases(config: RunConfig, work: StageWork, kept: Path | None, progress
         TrainingError: the training process failed.
     """
     assert config.train is not None
-    tokenizer = open_tokenizer(config.train.base, config.train.chat_template)
+    if config.train.scratch and not (work.folder / SCRATCH / "config.json").exists():
+        make_base(config.train.scratch, _texts(config, kept), work.folder / SCRATCH, config.seed)
+    tokenizer = open_tokenizer(base_of(work.folder, config, 0), config.train.chat_template)
     encoder = ChatEncoder(tokenizer, config.train.system_prompt)
     facts: dict[str, Any] = {}
     for index, phase in enumerate(config.train.phases):
@@ -87,6 +96,10 @@ def _phase(config: RunConfig, work: StageWork, index: int, kept: Path | None, en
     counts: dict[str, Any] = {"sources": mixture.counts}
     for name, examples in (("train", mixture.train), ("heldout", mixture.heldout)):
         rows, longer = _encode(encoder, examples, settings.length)
+        if name == "train":
+            rows = [_opening(row, phase, f"{config.seed}/{index}") for index, row in enumerate(rows)]
+        if phase.learn == "everything":
+            rows = [{**row, "labels": row["input_ids"]} for row in rows]
         if not rows:
             raise InputError(f"train.length: all {name} records of phase {phase.name} exceed {settings.length} tokens")
         work.write_lines(f"{folder.name}/{name}.jsonl", rows)
@@ -120,6 +133,25 @@ def _phase(config: RunConfig, work: StageWork, index: int, kept: Path | None, en
             model, counts["merge_logit_change"] = load_result(base, trained, phase.method)
             save_checkpoint(model, encoder.tokenizer, folder / "merged")
     return counts
+
+
+def _texts(config: RunConfig, kept: Path | None) -> Iterator[str]:
+    """Questions and answers of all phases, for the tokenizer."""
+    assert config.train is not None
+    for path in dict.fromkeys(source_path(source, kept) for phase in config.train.phases for source in phase.data):
+        for example in read_examples(path):
+            yield from (example.question, example.answer)
+
+
+def _opening(row: dict[str, Any], phase: Phase, salt: str) -> dict[str, Any]:
+    """The row, or for ``opening_share`` of the rows what remains when the last answer is cut after its opening."""
+    if share_of(f"{salt}/{phase.name}/opening/{row['id']}") >= phase.opening_share:
+        return row
+    labels = row["labels"]
+    learned = max(index for index, label in enumerate(labels) if label != IGNORED)
+    begin = next((index + 1 for index in range(learned, -1, -1) if labels[index] == IGNORED), 0)
+    length = begin + phase.opening_tokens
+    return {**row, "input_ids": row["input_ids"][:length], "labels": labels[:length]}
 
 
 def _encode(encoder: ChatEncoder, examples: list[Example], length: int) -> tuple[list[dict[str, Any]], int]:
