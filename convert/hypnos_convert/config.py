@@ -199,6 +199,8 @@ class PackageConfig(Section):
     version: str = "0.1.0"
     title_zh: str
     title_en: str
+    notice_zh: str | None = Field(None, description="what is said beside the title; the default says: not reviewed")
+    notice_en: str | None = None
     licence: str
     base: str | None = None
     quantization: str = "q4f32_1"

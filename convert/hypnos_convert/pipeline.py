@@ -210,7 +210,7 @@ def run_evaluate(config: RunConfig, run: Run) -> None:
 
 def run_package(config: RunConfig, run: Run) -> None:
     from .chat_template import TemplateOptions
-    from .package import Description, ModelOptions, make_package
+    from .package import NOTICE_EN, NOTICE_ZH, Description, ModelOptions, make_package
 
     section = _section(config, "package")
     train = _section(config, "train")
@@ -231,6 +231,8 @@ def run_package(config: RunConfig, run: Run) -> None:
             base=section.base or (train.base.name if train.base else "from scratch"),
             stages=tuple(f"{phase.name}: {phase.method}, {phase.epochs:g} epochs" for phase in train.phases),
             data=_provenance(config, run),
+            notice_zh=section.notice_zh or NOTICE_ZH,
+            notice_en=section.notice_en or NOTICE_EN,
         )
         made = make_package(
             ModelOptions(model, section.quantization, section.context_window),

@@ -145,7 +145,8 @@ def recipe(folder: Path, base: Path, writers: str, raters: str, timeout: int = 1
         "merge": {"dtype": "float32"},
         "evaluate": {"records": 6, "new_tokens": 16},
         "package": {
-            "id": "tiny", "title_zh": "小", "title_en": "Tiny", "licence": "Apache-2.0", "targets": ["software"],
+            "id": "tiny", "title_zh": "小", "title_en": "Tiny", "notice_zh": "只为测试。", "licence": "Apache-2.0",
+            "targets": ["software"],
             "context_window": 256, "system_prompt": "你是麻醉学助手。",
         },
     }  # fmt: skip
@@ -248,6 +249,8 @@ def test_a_whole_run_survives_faults_and_a_kill_in_every_stage(
     assert [step for step, _ in curve["train"]] == list(range(1, curve["steps"] + 1))
     assert load_file(folder / "merge" / "model" / "model.safetensors")
     assert manifest(folder, "evaluate")["counts"]["questions"] == 6
+    sealed = json.loads((folder / "package" / "tiny" / "hypnos-package.json").read_text(encoding="utf-8"))
+    assert sealed["notice"]["zh"] == "只为测试。" and "reviewed" in sealed["notice"]["en"]
     assert main(["verify", str(folder / "package" / "tiny")]) == 0
 
 
