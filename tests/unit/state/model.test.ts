@@ -53,6 +53,39 @@ describe('the model', () => {
     expect(tab.stores.model.getState().lease).toBe('held');
   });
 
+  it('that is unloaded is not loaded again by itself, and a question loads the default one', async () => {
+    const tab = openTab();
+    const { ensureLoaded, unload } = tab.stores.model.getState();
+    await ensureLoaded();
+    expect(tab.stores.model.getState()).toMatchObject({ wanted: true, missing: null });
+    await unload();
+    expect(tab.stores.model.getState()).toMatchObject({ wanted: false, missing: null });
+    await ensureLoaded();
+    expect(tab.stores.model.getState()).toMatchObject({ wanted: true, engine: { phase: 'ready' } });
+  });
+
+  it('that is removed is missed by name until another runs or it comes back', async () => {
+    const brought = { ...SUMMARY, id: 'brought@1', title: { zh: '带来的', en: 'Brought' } };
+    let packages = [SUMMARY, brought];
+    const tab = openTab({ packages: () => packages });
+    const { load, unload, refreshPackages, ensureLoaded } = tab.stores.model.getState();
+    const missing = () => tab.stores.model.getState().missing?.id ?? null;
+    await load(brought.id);
+    packages = [SUMMARY];
+    await unload();
+    await refreshPackages();
+    expect(missing()).toBe(brought.id);
+    packages = [SUMMARY, brought];
+    await refreshPackages();
+    expect(missing()).toBeNull();
+    packages = [SUMMARY];
+    await refreshPackages();
+    await ensureLoaded();
+    expect(missing()).toBeNull();
+    await refreshPackages();
+    expect(missing()).toBeNull();
+  });
+
   it('that fails to load says why, and is not tried again by every screen', async () => {
     const tab = openTab();
     tab.engine.loadError = 'package-file-corrupt';
