@@ -19,8 +19,8 @@ export function startStores(): StoresHandle {
     locate: async (id) => {
       const { isInstalledKey, installedBaseUrl } = await import('../packages/installed.ts');
       if (isInstalledKey(id)) return { id, baseUrl: installedBaseUrl(id) };
-      const { fetchIndex, locate } = await import('../packages/served.ts');
-      return locate(await fetchIndex(modelsUrl, fetchFile), id);
+      const { findServed } = await import('../packages/served.ts');
+      return findServed(modelsUrl, fetchFile, id);
     },
   });
   const stores = createStores(browserPorts({ engine, modelsUrl }));
