@@ -95,10 +95,8 @@ describe('crisis cards', () => {
     await browser.context.addInitScript(() => {
       // What the stores need to start, and every database.
       Object.defineProperty(window, 'BroadcastChannel', {
-        value: class {
-          constructor() {
-            throw new Error('broken on purpose');
-          }
+        value: () => {
+          throw new Error('broken on purpose');
         },
       });
       IDBFactory.prototype.open = () => {
