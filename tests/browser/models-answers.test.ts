@@ -37,7 +37,12 @@ beforeEach(async () => {
 afterEach(() => browser?.close());
 
 const answer = () => page.getByRole('article', { name: /AI 生成/ }).first();
-const goTo = (name: string) => page.getByRole('link', { name, exact: true }).click();
+/** The row of the models says also which one runs. */
+const goTo = (name: string) =>
+  page
+    .getByRole('link', { name: new RegExp(`^${name}`) })
+    .first()
+    .click();
 const dialog = () => page.getByRole('dialog', { name: '正在写一个回答' });
 const imported = () => page.getByRole('article').filter({ hasText: '从文件夹“hypnos-demo”导入' });
 
@@ -75,7 +80,7 @@ test('the running model is removed in the middle of an answer: asked first, then
   await imported().getByText('运行中').waitFor();
   await goTo('新对话');
   await page
-    .getByText(/日导入）/)
+    .getByText(/日导入/)
     .first()
     .waitFor(); // which of two of the same title answers
   await startLong();
@@ -90,7 +95,7 @@ test('the running model is removed in the middle of an answer: asked first, then
 
   await backToAnswer();
   await expectInterrupted();
-  await page.getByText(/日导入）”已被移除。没有载入模型/).waitFor();
+  await page.getByText(/日导入”已被移除。没有载入模型/).waitFor();
   await page.getByRole('button', { name: '载入', exact: true }).click();
   await waitForPhase(page, 'ready');
   await answer().getByRole('button', { name: '继续', exact: true }).click();

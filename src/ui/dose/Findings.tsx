@@ -17,7 +17,6 @@ export function Findings({ findings }: { readonly findings: readonly Finding[] }
           })}
           {meant && meant.length > 0 && (
             <b className={styles.meant}>
-              {' '}
               {t('meant', { values: meant.map((of) => `${formatNearest(of)} ${unit}`).join(t('or')) })}
             </b>
           )}

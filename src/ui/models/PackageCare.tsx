@@ -74,19 +74,22 @@ function ContextChoice({
   if (sizes.length < 2) return null;
   return (
     <div className={styles.keepHead}>
-      <Select
-        label={t('window.label')}
-        value={String(sizes.includes(chosen) ? chosen : own)}
-        options={sizes.map((size) => ({
-          value: String(size),
-          label: t('window.tokens', { shown: formatNumber(size) }),
-        }))}
-        onValueChange={(value) => {
-          const tokens = Number(value);
-          setChosen(tokens);
-          chooseContext(summary.id, tokens === own ? null : tokens);
-        }}
-      />
+      <span className={styles.labelled}>
+        <span aria-hidden>{t('window.label')}</span>
+        <Select
+          label={t('window.label')}
+          value={String(sizes.includes(chosen) ? chosen : own)}
+          options={sizes.map((size) => ({
+            value: String(size),
+            label: t('window.tokens', { shown: formatNumber(size) }),
+          }))}
+          onValueChange={(value) => {
+            const tokens = Number(value);
+            setChosen(tokens);
+            chooseContext(summary.id, tokens === own ? null : tokens);
+          }}
+        />
+      </span>
       <small>{t(engine === 'web-llm' ? 'window.hintGpu' : 'window.hint')}</small>
     </div>
   );
