@@ -39,17 +39,20 @@ export function showEnginePhase({ model }: StoresHandle): void {
 /** Loads the default model in the background once it is known which one that is, unless that costs the user something. */
 export function loadDefaultModel(stores: StoresHandle, servedLocally: boolean): void {
   const { model } = stores;
-  const consider = (): boolean => {
-    const { packages, packagesLoaded, defaultId, ensureLoaded } = model.getState();
-    if (!packagesLoaded) return false;
+  const consider = (): void => {
+    const { packages, defaultId, ensureLoaded } = model.getState();
     const summary = packages.find(({ id }) => id === defaultId);
     if (summary && (servedLocally || summary.offline || summary.bytes <= LOADS_UNASKED_BYTES))
       void ensureLoaded();
-    return true;
   };
-  if (consider()) return;
-  const stop = model.subscribe(() => {
-    if (consider()) stop();
+  if (model.getState().packagesLoaded) {
+    consider();
+    return;
+  }
+  const stop = model.subscribe(({ packagesLoaded }) => {
+    if (!packagesLoaded) return;
+    stop(); // first: loading is a change too
+    consider();
   });
 }
 

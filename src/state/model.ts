@@ -39,7 +39,8 @@ export function createModelRoom(
   let wanted: { readonly id: PackageId | null } | null = null;
   const want = (next: typeof wanted) => {
     wanted = next;
-    store.setState({ wanted: next !== null });
+    // Only a change is told: whoever hears it may ask for the model again.
+    if (store.getState().wanted !== (next !== null)) store.setState({ wanted: next !== null });
   };
   /** The last model that ran here. */
   let lastRun: PackageSummary | null = null;

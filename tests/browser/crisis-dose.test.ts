@@ -93,12 +93,12 @@ describe('crisis cards', () => {
   test('open from the recovery screen, where the page cannot start and no database opens', async () => {
     const browser = await launch();
     await browser.context.addInitScript(() => {
-      // What the stores need to start, and every database.
-      Object.defineProperty(window, 'BroadcastChannel', {
-        value: () => {
-          throw new Error('broken on purpose');
-        },
-      });
+      // The stores' start, which names this tab, and every database.
+      const randomUUID = crypto.randomUUID.bind(crypto);
+      crypto.randomUUID = () => {
+        crypto.randomUUID = randomUUID;
+        throw new Error('broken on purpose');
+      };
       IDBFactory.prototype.open = () => {
         throw new DOMException('broken on purpose', 'UnknownError');
       };

@@ -19,6 +19,20 @@ describe('the model', () => {
     expect(tab.stores.model.getState()).toMatchObject({ lease: 'held', engine: { phase: 'ready' } });
   });
 
+  it('may be asked for by whoever hears of a change', async () => {
+    const tab = openTab();
+    const { model } = tab.stores;
+    let heard = 0;
+    model.subscribe(() => {
+      heard += 1;
+      if (heard < 1000) void model.getState().ensureLoaded();
+    });
+    await model.getState().ensureLoaded();
+    await eventually(() => model.getState().engine.phase).toBe('ready');
+    expect(heard).toBeLessThan(20);
+    expect(tab.engine.loads).toEqual(['demo']);
+  });
+
   it('chosen as the default is remembered, unless it is no longer served', async () => {
     const tab = openTab({ packages: [SUMMARY, other] });
     await eventually(() => tab.stores.model.getState().packagesLoaded).toBe(true);
