@@ -27,7 +27,9 @@ export function RecoveryScreen({ error, onRetry }: RecoveryScreenProps) {
     return (
       <Cards
         onBack={() => {
-          setShowsCards(false);
+          // From a card to the list, from there to what went wrong.
+          if (location.hash === '#/crisis') setShowsCards(false);
+          else location.hash = '/crisis';
         }}
       />
     );

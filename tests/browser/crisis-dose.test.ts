@@ -110,6 +110,8 @@ describe('crisis cards', () => {
     await ticks(page).first().check();
     expect(await ticks(page).first().isChecked()).toBe(true);
     await page.getByRole('button', { name: '返回', exact: true }).click();
+    await page.getByRole('navigation', { name: '全部卡片' }).waitFor();
+    await page.getByRole('button', { name: '返回', exact: true }).click();
     await page.getByRole('heading', { name: '页面遇到了问题' }).waitFor();
     await browser.close();
   });
