@@ -78,7 +78,7 @@ test('the running model is removed in the middle of an answer: asked first, then
   await page.getByText('随页面提供 · 版本').waitFor();
   await imported().getByRole('button', { name: '载入', exact: true }).click();
   await imported().getByText('运行中').waitFor();
-  await goTo('新对话');
+  await page.getByRole('button', { name: /^新对话/ }).click();
   await page
     .getByText(/日导入/)
     .first()
@@ -128,7 +128,7 @@ test('the page is loaded again in the middle of an answer: interrupted', async (
 test('the model is unloaded by hand: the chat says that none is loaded and loads it again', async () => {
   await goTo('模型');
   await page.getByRole('button', { name: '卸载', exact: true }).click();
-  await goTo('新对话');
+  await page.getByRole('button', { name: /^新对话/ }).click();
   await page.getByText('没有载入模型').waitFor();
   await page.getByRole('button', { name: '载入', exact: true }).click();
   await waitForPhase(page, 'ready');
