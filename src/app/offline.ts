@@ -5,7 +5,7 @@ import type { PackageId } from '../shared/types.ts';
 import { HypnosError } from '../shared/errors.ts';
 import { createRateMeter } from '../platform/rate.ts';
 import { forget, isKept, keep } from '../packages/offline.ts';
-import { fetchIndex, fetchServedManifest, locate } from '../packages/served.ts';
+import { fetchServedManifest, findServed, servedIndex } from '../packages/served.ts';
 import type { KeepProgress } from '../ui/shell.ts';
 
 const modelsUrl = () => new URL('models/', document.baseURI).href;
@@ -13,7 +13,7 @@ const fetchFile = (url: string, init: RequestInit) => fetch(url, init);
 
 /** Ids of the packages that are wholly kept. An index that cannot be read means none can be used anyway. */
 export async function findKeptPackages(): Promise<ReadonlySet<PackageId>> {
-  const index = await fetchIndex(modelsUrl(), fetchFile).catch(() => null);
+  const index = await servedIndex(modelsUrl(), fetchFile).catch(() => null);
   const kept = await Promise.all(
     (index?.packages ?? []).map(async (served) => ((await isKept(served, caches)) ? [served.id] : [])),
   );
@@ -26,7 +26,7 @@ export async function keepPackage(
   onProgress: (progress: KeepProgress) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const served = locate(await fetchIndex(modelsUrl(), fetchFile), id);
+  const served = await findServed(modelsUrl(), fetchFile, id);
   const manifest = await fetchServedManifest(served, fetchFile);
   if (signal.aborted) throw new HypnosError('cancelled');
   const rate = createRateMeter();
@@ -49,5 +49,5 @@ export async function keepPackage(
 }
 
 export async function dropPackage(id: PackageId): Promise<void> {
-  await forget(locate(await fetchIndex(modelsUrl(), fetchFile), id), caches);
+  await forget(await findServed(modelsUrl(), fetchFile, id), caches);
 }

@@ -19,8 +19,8 @@ export function startStores(): StoresHandle {
     locate: async (id) => {
       const { isInstalledKey, installedBaseUrl } = await import('../packages/installed.ts');
       if (isInstalledKey(id)) return { id, baseUrl: installedBaseUrl(id) };
-      const { fetchIndex, locate } = await import('../packages/served.ts');
-      return locate(await fetchIndex(modelsUrl, fetchFile), id);
+      const { findServed } = await import('../packages/served.ts');
+      return findServed(modelsUrl, fetchFile, id);
     },
   });
   const stores = createStores(browserPorts({ engine, modelsUrl }));
@@ -39,17 +39,20 @@ export function showEnginePhase({ model }: StoresHandle): void {
 /** Loads the default model in the background once it is known which one that is, unless that costs the user something. */
 export function loadDefaultModel(stores: StoresHandle, servedLocally: boolean): void {
   const { model } = stores;
-  const consider = (): boolean => {
-    const { packages, packagesLoaded, defaultId, ensureLoaded } = model.getState();
-    if (!packagesLoaded) return false;
+  const consider = (): void => {
+    const { packages, defaultId, ensureLoaded } = model.getState();
     const summary = packages.find(({ id }) => id === defaultId);
     if (summary && (servedLocally || summary.offline || summary.bytes <= LOADS_UNASKED_BYTES))
       void ensureLoaded();
-    return true;
   };
-  if (consider()) return;
-  const stop = model.subscribe(() => {
-    if (consider()) stop();
+  if (model.getState().packagesLoaded) {
+    consider();
+    return;
+  }
+  const stop = model.subscribe(({ packagesLoaded }) => {
+    if (!packagesLoaded) return;
+    stop(); // first: loading is a change too
+    consider();
   });
 }
 

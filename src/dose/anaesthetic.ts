@@ -5,7 +5,7 @@
 import { input, result, term } from './draft.ts';
 import type { Draft, Finding } from './draft.ts';
 import type { LocalAnaesthetic } from './drugs.ts';
-import { checkPatient, hardFinding, isAdult, patientInputs, softFinding } from './patient.ts';
+import { checkPatient, hardFinding, isAdult, isHard, patientInputs, softFinding } from './patient.ts';
 import type { Patient } from './patient.ts';
 import { percentToMilligramsPerMillilitre, quantity } from './units.ts';
 import type { Kilograms, Milligrams, MilligramsPerKg, Quantity } from './units.ts';
@@ -43,6 +43,7 @@ export function anaesthetic(given: AnaestheticInput): Draft {
   const maximum = maximumDose(perKg, weight, whole);
   const remaining = quantity(Math.max(0, maximum - alreadyGiven), 'mg');
   const findings: Finding[] = [...checkPatient(patient)];
+  const isUnusable = findings.some(isHard);
   if (concentration < MIN_PERCENT || concentration > MAX_PERCENT)
     findings.push(
       hardFinding(
@@ -53,7 +54,8 @@ export function anaesthetic(given: AnaestheticInput): Draft {
       ),
     );
   if (patient.age < 1) findings.push(softFinding('infant-anaesthetic', patient.age, 1, 'year'));
-  if (alreadyGiven >= maximum) findings.push(hardFinding('maximum-reached', alreadyGiven, maximum, 'mg'));
+  if (!isUnusable && alreadyGiven >= maximum)
+    findings.push(hardFinding('maximum-reached', alreadyGiven, maximum, 'mg'));
   const head = {
     calculation: 'anaesthetic',
     drug: agent.id,
@@ -68,7 +70,7 @@ export function anaesthetic(given: AnaestheticInput): Draft {
     sources: ['textbook'],
     findings,
   } as const;
-  if (findings.some(({ severity }) => severity === 'hard')) return { ...head, results: [], worked: [] };
+  if (findings.some(isHard)) return { ...head, results: [], worked: [] };
   const strength = percentToMilligramsPerMillilitre(concentration);
   const volume = quantity(remaining / strength, 'mL');
   return {

@@ -2,7 +2,7 @@
 import { input, result, term, termOf } from './draft.ts';
 import type { Draft, Finding } from './draft.ts';
 import type { BolusDrug, BolusUnit } from './drugs.ts';
-import { checkPatient, hardFinding, patientInputs, softFinding } from './patient.ts';
+import { checkPatient, hardFinding, isHard, patientInputs, softFinding } from './patient.ts';
 import type { Patient } from './patient.ts';
 import { judgeDose } from './range.ts';
 import { quantity, toMicrograms, toMilligrams } from './units.ts';
@@ -44,9 +44,12 @@ const MAX_CONCENTRATION = 1000;
 export function bolus({ patient, scalar, drug, dose, concentration }: BolusInput): Draft {
   if (drug && drug.unit !== dose.unit)
     throw new TypeError(`${drug.id} is judged in ${drug.unit}, not in ${dose.unit}`);
-  const { weight, findings: scalarFindings } = weightBy(scalar, patient);
+  const patientFindings = checkPatient(patient);
+  const isUnusable = patientFindings.some(isHard);
+  // The other weights follow from this one.
+  const { weight, findings: scalarFindings } = weightBy(isUnusable ? 'actual' : scalar, patient);
   const findings: Finding[] = [
-    ...checkPatient(patient),
+    ...patientFindings,
     ...scalarFindings,
     ...judgeDose(dose.value, dose.unit, drug),
   ];
@@ -65,6 +68,7 @@ export function bolus({ patient, scalar, drug, dose, concentration }: BolusInput
     findings.push(hardFinding('concentration-refused', concentration, MAX_CONCENTRATION, 'mg/mL'));
     return { ...head, findings, results: [], worked: [] };
   }
+  if (isUnusable) return { ...head, findings, results: [], worked: [] };
   const milligrams =
     dose.unit === 'mg/kg'
       ? milligramDose(dose.value, weight)

@@ -101,6 +101,7 @@ export type SourceId = (typeof SOURCES)[number];
 
 export const FINDINGS = [
   'age-implausible',
+  'weight-zero',
   'weight-unusual',
   'weight-implausible',
   'height-implausible',
@@ -140,6 +141,8 @@ export interface Finding {
   readonly bound: number | null;
   readonly unit: Unit;
   readonly source: SourceId;
+  /** Usual values that a slip of the decimal point turns into `value`: what may have been meant. */
+  readonly meant?: readonly number[];
 }
 
 export interface Draft {

@@ -6,7 +6,7 @@
 import { input, result, term, termOf } from './draft.ts';
 import type { Amount, Draft, Finding } from './draft.ts';
 import type { InfusionDrug } from './drugs.ts';
-import { checkPatient, hardFinding, patientInputs, softFinding } from './patient.ts';
+import { checkPatient, hardFinding, isHard, patientInputs, softFinding } from './patient.ts';
 import type { Patient } from './patient.ts';
 import { judgeDose } from './range.ts';
 import { fromMicrogramsPerKgPerMinute, quantity, toMicrograms, toMicrogramsPerKgPerMinute } from './units.ts';
@@ -80,14 +80,11 @@ function judgeDilution({ patient, amount, volume }: Dilution): readonly Finding[
   const concentration = volume === 0 ? Number.POSITIVE_INFINITY : (amount * 1000) / volume;
   return [
     ...checkPatient(patient),
-    ...(patient.weight === 0 ? [hardFinding('zero-divisor', 0, null, 'kg')] : []),
     ...(concentration === 0 || concentration > MAX_CONCENTRATION
       ? [hardFinding('concentration-refused', amount, null, 'mg')]
       : []),
   ];
 }
-
-const isHard = ({ severity }: Finding) => severity === 'hard';
 
 const rateInput = ({ value, unit }: DoseRate): Amount => ({
   name: 'dose-rate',

@@ -1,4 +1,4 @@
-/** Whose dose it is, and whether age, weight and height can belong to one person (8 kg or 80 kg?). */
+/** Whose dose it is, and whether age, weight and height can belong to one person (80 kg typed as 8 or as 800). */
 import type { Amount, Finding, FindingId } from './draft.ts';
 import { input } from './draft.ts';
 import { quantity } from './units.ts';
@@ -51,6 +51,12 @@ function weightRange({ age }: Patient): Range {
   };
 }
 
+/** Usual values with the same digits: the decimal point one or two places off. */
+const slipsOf = (value: number, [low, high]: readonly [number, number]): readonly number[] =>
+  [0.01, 0.1, 10, 100]
+    .map((factor) => Number((value * factor).toPrecision(6)))
+    .filter((candidate) => candidate >= low && candidate <= high);
+
 /** The finding for a value outside its range, if it is. */
 function outside(
   value: number,
@@ -71,9 +77,15 @@ function outside(
 export function checkPatient(patient: Patient): readonly Finding[] {
   const { age, weight, height } = patient;
   if (age > MAX_AGE) return [hardFinding('age-implausible', age, MAX_AGE, 'year')];
-  const findings = [
-    ...outside(weight, 'kg', weightRange(patient), { soft: 'weight-unusual', hard: 'weight-implausible' }),
-  ];
+  if (weight === 0) return [hardFinding('weight-zero', 0, null, 'kg')];
+  const range = weightRange(patient);
+  const ids = { soft: 'weight-unusual', hard: 'weight-implausible' } as const;
+  const findings: Finding[] = outside(weight, 'kg', range, ids).map((finding) => ({
+    ...finding,
+    meant: slipsOf(weight, range.usual),
+  }));
+  // What follows from a weight that cannot be says nothing more.
+  if (findings.some(isHard)) return findings;
   if (height !== null) {
     const [low, high] = HEIGHT;
     if (height < low || height > high)
@@ -88,6 +100,8 @@ export function checkPatient(patient: Patient): readonly Finding[] {
   }
   return findings;
 }
+
+export const isHard = ({ severity }: Finding): boolean => severity === 'hard';
 
 export const hardFinding = (id: FindingId, value: number, bound: number | null, unit: Unit): Finding => ({
   id,

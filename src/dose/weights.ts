@@ -12,6 +12,7 @@ import {
   checkPatient,
   hardFinding,
   isAdult,
+  isHard,
   patientInputs,
   softFinding,
   ADULT_AGE,
@@ -71,7 +72,10 @@ export function weightBy(
 }
 
 export function weights(patient: Patient): Draft {
-  const findings = [...checkPatient(patient), ...scalarFindings(patient)];
+  const patientFindings = checkPatient(patient);
+  const findings = patientFindings.some(isHard)
+    ? patientFindings
+    : [...patientFindings, ...scalarFindings(patient)];
   const { height, sex, weight } = patient;
   const head = {
     calculation: 'weights',
@@ -80,8 +84,7 @@ export function weights(patient: Patient): Draft {
     sources: ['devine-1974', 'janmahasatian-2005', 'textbook'],
     formulas: [`devine-${sex}`, `janmahasatian-${sex}`, 'adjusted', 'bmi'],
   } as const;
-  if (height === null || findings.some(({ severity }) => severity === 'hard'))
-    return { ...head, findings, results: [], worked: [] };
+  if (height === null || findings.some(isHard)) return { ...head, findings, results: [], worked: [] };
   const ideal = idealWeight(sex, height);
   const lean = leanWeight(sex, weight, height);
   const adjusted = adjustedWeight(weight, ideal);

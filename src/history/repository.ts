@@ -185,12 +185,13 @@ class DexieHistory implements HistoryRepository {
     );
   }
 
-  async resumeAnswer(id: MessageId): Promise<Message> {
+  async resumeAnswer(id: MessageId, author: Pick<Message, 'model'>): Promise<Message> {
     return this.#holding(id, () =>
       this.#write(async (database, rev) => {
         const row = await requireMessage(database, id);
         if (row.role !== 'assistant') throw new HypnosError('unknown', { message: `${id} is no answer` });
-        const reopened: MessageRow = { ...row, finishReason: null, errorCode: null, open: 1, rev };
+        const model = bothAuthors(row.model, author.model);
+        const reopened: MessageRow = { ...row, model, finishReason: null, errorCode: null, open: 1, rev };
         await database.messages.put(reopened);
         await database.conversations.update(row.conversationId, { updatedAt: this.#now() });
         return toMessage(reopened);
@@ -491,6 +492,14 @@ function blankMessage(
     errorCode: null,
     sources: null,
   };
+}
+
+/** Whoever wrote the beginning stays named when another model writes on. */
+function bothAuthors(first: Message['model'], next: Message['model']): Message['model'] {
+  if (!next || next.id === first?.id) return first;
+  if (!first || first.title === next.title || first.title.endsWith(` → ${next.title}`))
+    return { id: next.id, title: first?.title ?? next.title };
+  return { id: next.id, title: `${first.title} → ${next.title}` };
 }
 
 function closedRow({ open: _open, ...row }: MessageRow): MessageRow {

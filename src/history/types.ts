@@ -106,8 +106,11 @@ export interface HistoryRepository {
   ask(question: NewQuestion, answer: Pick<Message, 'model'>): Promise<{ question: Message; answer: Message }>;
   /** Another answer to the same question: a sibling branch, made the active leaf. */
   startAnswer(questionId: MessageId, answer: Pick<Message, 'model'>): Promise<Message>;
-  /** Opens a finished answer again, to be written on; its text and figures stay until they are written over. */
-  resumeAnswer(id: MessageId): Promise<Message>;
+  /**
+   * Opens a finished answer again, to be written on; its text and figures stay until they are written over. Where another
+   * model writes on, the message names both.
+   */
+  resumeAnswer(id: MessageId, author: Pick<Message, 'model'>): Promise<Message>;
   /** Called at least once a second while an answer streams. False: the message is gone, stop writing it. */
   writeAnswerText(id: MessageId, text: string): Promise<boolean>;
   /** What the library had for the question. False: the message is gone. */

@@ -93,6 +93,35 @@ export async function fetchIndex(modelsUrl: string, fetchFile: Fetch): Promise<S
   return parseIndex(text, modelsUrl);
 }
 
+/** By models folder. */
+const indexes = new Map<string, Promise<ServedIndex>>();
+
+/**
+ * The index as this page has read it: everybody at the start shares one reading. A failure is not kept.
+ * @param renew reads it again, for packages that were added since
+ * @throws HypnosError as fetchIndex
+ */
+export function servedIndex(modelsUrl: string, fetchFile: Fetch, renew = false): Promise<ServedIndex> {
+  const known = renew ? undefined : indexes.get(modelsUrl);
+  if (known) return known;
+  const reading = fetchIndex(modelsUrl, fetchFile);
+  indexes.set(modelsUrl, reading);
+  reading.catch(() => {
+    if (indexes.get(modelsUrl) === reading) indexes.delete(modelsUrl);
+  });
+  return reading;
+}
+
+/**
+ * A served package, one that was added since the index was read too.
+ * @throws HypnosError as fetchIndex; 'package-not-found'
+ */
+export async function findServed(modelsUrl: string, fetchFile: Fetch, id: PackageId): Promise<ServedPackage> {
+  const index = await servedIndex(modelsUrl, fetchFile);
+  if (index.packages.some((served) => served.id === id)) return locate(index, id);
+  return locate(await servedIndex(modelsUrl, fetchFile, true), id);
+}
+
 /** @throws HypnosError 'package-not-found' */
 export function locate(index: ServedIndex, id: PackageId): ServedPackage {
   const found = index.packages.find((served) => served.id === id);

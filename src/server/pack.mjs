@@ -1,6 +1,7 @@
 // npm run pack: Hypnos in one folder for a USB stick, started with nothing installed.
 //
 //   dist/ (without its models)  -->  OUT/page/            public/models/ID or a folder of your own, every file
+//   public/models/trusted-keys.json, as the hospital has it  -->  OUT/page/models/
 //   src/server/stick/           -->  OUT/                 hashed against its manifest  -->  OUT/page/models/ID/
 //   security-headers.json       -->  OUT/server/headers.txt, types.txt: what the three small servers send
 //
@@ -16,6 +17,7 @@ import { buildPage, checkNode, installDependencies, ROOT } from './setup.mjs';
 const STICK_FILES = path.join(ROOT, 'src', 'server', 'stick');
 const SERVED_MODELS = path.join(ROOT, 'public', 'models');
 const PACKAGE_MANIFEST = 'hypnos-package.json';
+const TRUSTED_KEYS = 'trusted-keys.json';
 export const STICK_MANIFEST = 'hypnos-stick.json';
 const USAGE = `npm run pack -- [--out DIR] [--models ID_OR_FOLDER,…] [--no-models]
 
@@ -117,6 +119,8 @@ async function copyPackages(folders, destination) {
     packages: ids.map((id) => ({ id, path: `${id}/` })),
   };
   await writeFile(path.join(destination, 'index.json'), `${JSON.stringify(index, null, 2)}\n`);
+  // What the hospital pinned goes with the models; the page asks for it at every import.
+  await cp(path.join(SERVED_MODELS, TRUSTED_KEYS), path.join(destination, TRUSTED_KEYS));
   return ids;
 }
 

@@ -18,8 +18,9 @@ import type { StorePorts } from './ports.ts';
 /** With the write itself at most a second of text is not yet stored. */
 export const FLUSH_MS = 700;
 
-/** The engine died under the answer: what is there can be continued. Other failures are of the answer itself. */
+/** The engine died or was taken away under the answer: it can be continued. Other failures are of the answer itself. */
 const INTERRUPTIONS: readonly HypnosErrorCode[] = [
+  'cancelled',
   'engine-crashed',
   'engine-unresponsive',
   'gpu-device-lost',
@@ -51,6 +52,7 @@ export class AnswerRun {
   #writtenText: string;
   #lastWriteAt: number;
   #isGone = false;
+  #isStoppedByPerson = false;
 
   /** @param message the open answer; text it already has is continued */
   constructor(
@@ -81,7 +83,14 @@ export class AnswerRun {
     return this.#isGone;
   }
 
+  /** The person's own wish: the only end that is called 'stopped'. */
   stop(): void {
+    this.#isStoppedByPerson = true;
+    this.controller.abort();
+  }
+
+  /** Something else takes the model or the conversation away; the answer may be continued. */
+  interrupt(): void {
     this.controller.abort();
   }
 
@@ -114,7 +123,7 @@ export class AnswerRun {
           return;
         }
         this.#isGone = true;
-        this.stop();
+        this.interrupt();
       },
       (error: unknown) => {
         this.#writing = null;
@@ -133,22 +142,22 @@ export class AnswerRun {
   }
 
   finished(outcome: GenerateOutcome): FinishedAnswer {
+    const isInterrupted = outcome.finishReason === 'stopped' && !this.#isStoppedByPerson;
     return {
       text: this.#text,
-      finishReason: outcome.finishReason,
+      finishReason: isInterrupted ? 'interrupted' : outcome.finishReason,
       droppedTurns: outcome.droppedTurns,
       stats: mergeStats(this.message.stats, outcome.stats),
-      errorCode: null,
+      errorCode: isInterrupted ? 'cancelled' : null,
     };
   }
 
   failed(error: HypnosError): FinishedAnswer {
-    const finishReason =
-      error.code === 'cancelled'
-        ? 'stopped'
-        : INTERRUPTIONS.includes(error.code) || this.#text !== ''
-          ? 'interrupted'
-          : 'failed';
+    const finishReason = this.#isStoppedByPerson
+      ? 'stopped'
+      : this.controller.signal.aborted || INTERRUPTIONS.includes(error.code) || this.#text !== ''
+        ? 'interrupted'
+        : 'failed';
     return {
       text: this.#text,
       finishReason,

@@ -10,6 +10,7 @@ export function browserPorts(options: {
   readonly engine: EngineClient;
   readonly modelsUrl?: string;
 }): StorePorts {
+  let isRenewed = false;
   const modelsUrl = options.modelsUrl ?? new URL('models/', document.baseURI).href;
   return {
     engine: options.engine,
@@ -17,7 +18,13 @@ export function browserPorts(options: {
     listPackages: async () => {
       // A chunk of its own: its schema validator would be a tenth of what the first paint waits for.
       const { listPackages } = await import('./packages.ts');
-      return listPackages(modelsUrl, { fetch: (url, init) => fetch(url, init), caches: window.caches });
+      const renew = isRenewed;
+      isRenewed = true;
+      return listPackages(modelsUrl, {
+        fetch: (url, init) => fetch(url, init),
+        caches: window.caches,
+        renew,
+      });
     },
     sources: {
       find: async (...request) => (await import('../library/sources.ts')).findSources(...request),

@@ -59,8 +59,8 @@ export interface ChatRoom {
   readonly store: ChatStore;
   /** Resolves once no answer is being written. */
   whenIdle(): Promise<void>;
-  /** Stops what is being written, in one conversation or in all; it is stored as far as it came. */
-  stopAll(id?: ConversationId): void;
+  /** Ends what is being written or waits, in one conversation or in all; it is stored as far as it came. */
+  interruptAll(id?: ConversationId): void;
   dispose(): void;
 }
 
@@ -331,7 +331,7 @@ export function createChatRoom(ports: StorePorts, model: () => ModelRoom, settin
       // Stored is only its beginning.
       if (unsaved.has(answerId)) throw new HypnosError('storage-quota-exceeded');
       if (!(await mayAnswer())) return false;
-      start(await history.resumeAnswer(answerId));
+      start(await history.resumeAnswer(answerId, author()));
       return true;
     });
   }
@@ -555,15 +555,15 @@ export function createChatRoom(ports: StorePorts, model: () => ModelRoom, settin
     whenIdle: async () => {
       while (runs.size > 0) await Promise.all([...runs.values()].map(({ done }) => done));
     },
-    stopAll: (id) => {
-      for (const { run } of runs.values()) if (id === undefined || run.conversationId === id) run.stop();
+    interruptAll: (id) => {
+      for (const { run } of runs.values()) if (id === undefined || run.conversationId === id) run.interrupt();
     },
     dispose: () => {
       saveDraftNow();
       stopWatching();
       stopHiding();
       cancelRetry?.();
-      for (const { run } of runs.values()) run.stop();
+      for (const { run } of runs.values()) run.interrupt();
     },
   };
 }

@@ -2,7 +2,7 @@
 import { chooseLibrary } from '../packages/library.ts';
 import { HypnosError } from '../shared/errors.ts';
 import type { CodedError } from '../shared/errors.ts';
-import type { DeviceReport, PackageFacts } from './types.ts';
+import type { DeviceReport, EngineName, EnginePreference, EngineState, PackageFacts } from './types.ts';
 
 export interface Fit {
   /** Which library would run; null where none can. */
@@ -30,4 +30,25 @@ export function fitOf(facts: Pick<PackageFacts, 'libraries'>, device: DeviceRepo
   } catch (error) {
     return { library: null, obstacle: HypnosError.from(error).toCoded(), shortOfMemory: null };
   }
+}
+
+/**
+ * The engine that runs, else the one that the engines' own choice (src/engine/worker/choice.ts) will take.
+ * @param facts of the package in question; null: of any
+ * @returns null until the device is known
+ */
+export function likelyEngine(
+  facts: Pick<PackageFacts, 'libraries'> | null,
+  now: {
+    readonly engine: EngineState;
+    readonly preference: EnginePreference;
+    readonly device: DeviceReport | null;
+  },
+): EngineName | null {
+  const { engine, preference, device } = now;
+  if (engine.phase === 'ready' || engine.phase === 'generating') return engine.model.engine;
+  if (preference !== 'auto') return preference;
+  if (!device) return null;
+  if (!device.adapter || device.adapter.isFallback) return 'wllama';
+  return facts && fitOf(facts, device)?.obstacle ? 'wllama' : 'web-llm';
 }

@@ -21,14 +21,14 @@ export function createStores(ports: StorePorts): StoresHandle {
   // Each needs the other: an answer waits for the model, the model's lease for the answers to end.
   const modelRoom = (): ModelRoom => model;
   const chat = createChatRoom(ports, modelRoom, settings);
-  const model = createModelRoom(ports, chat.whenIdle);
+  const model = createModelRoom(ports, chat);
   const history = createHistoryRoom(ports, {
     beforeRemove: async (id) => {
-      chat.stopAll(id);
+      chat.interruptAll(id);
       if (chat.store.getState().conversationId === id) await chat.store.getState().open(null);
     },
     beforeErase: () => {
-      chat.stopAll();
+      chat.interruptAll();
     },
     afterErase: async () => {
       chat.store.getState().setDraft('');

@@ -11,6 +11,7 @@ import { spawnImportWorker } from '../packages/importWorker.ts';
 import type { ImportWorker } from '../packages/importWorker.ts';
 import { listRecords, openRoom } from '../packages/installed.ts';
 import type { InstalledRecord, PendingRecord } from '../packages/installed.ts';
+import type { PackageManifest } from '../packages/manifest.ts';
 import type { SourceDescriptor } from '../packages/source.ts';
 import { fetchTrustedKeys } from '../packages/trustedKeys.ts';
 import { createRateMeter } from '../platform/rate.ts';
@@ -39,6 +40,7 @@ export interface ManagerState {
   readonly removed: readonly {
     readonly key: PackageId;
     readonly title: { readonly zh: string; readonly en: string };
+    readonly origin: { readonly version: string; readonly installed: InstalledRecord };
   }[];
   /** The last action's failure; `key` where it belongs to a package. */
   readonly failure: { readonly key: PackageId | null; readonly error: CodedError } | null;
@@ -127,7 +129,10 @@ export function createManager(model: ModelStore, modelsUrl: string): ManagerStor
         ]);
         set({
           pending,
-          removed: removed.map(({ key, manifest }) => ({ key, title: titleOf(manifest) })),
+          removed: removed.map((installed) => {
+            const { title, version } = contentOf(installed);
+            return { key: installed.key, title, origin: { version, installed } };
+          }),
         });
       },
       importFrom: async (source) => {
@@ -163,8 +168,8 @@ export function createManager(model: ModelStore, modelsUrl: string): ManagerStor
   return store;
 }
 
-function titleOf(manifest: string): { readonly zh: string; readonly en: string } {
-  return (JSON.parse(manifest) as { title: { zh: string; en: string } }).title;
+function contentOf({ manifest }: InstalledRecord): Pick<PackageManifest, 'title' | 'version'> {
+  return JSON.parse(manifest) as PackageManifest;
 }
 
 /** Held, shared, by every open page. */

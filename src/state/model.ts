@@ -9,7 +9,7 @@ import type { LoadedModel } from '../engine/shared/api.ts';
 import { HypnosError } from '../shared/errors.ts';
 import type { PackageId } from '../shared/types.ts';
 import type { LeasePort, StorePorts } from './ports.ts';
-import type { EngineLease, ModelActions, ModelState, ModelStore } from './types.ts';
+import type { EngineLease, ModelActions, ModelState, ModelStore, PackageSummary } from './types.ts';
 
 const DEFAULT_KEY = 'hypnos.default-model';
 /** A lease that nobody holds is granted at once: shorter waits are not worth telling. */
@@ -28,11 +28,22 @@ export interface ModelRoom {
   dispose(): void;
 }
 
-/** @param whenIdle resolves once no answer is being written */
-export function createModelRoom(ports: StorePorts, whenIdle: () => Promise<void>): ModelRoom {
+/** @param answers those that this tab writes */
+export function createModelRoom(
+  ports: StorePorts,
+  answers: { whenIdle(): Promise<void>; interruptAll(): void },
+): ModelRoom {
   const { engine, storage, clock } = ports;
+  const { whenIdle } = answers;
   /** Set while this tab means to have a model: null, the default one. */
   let wanted: { readonly id: PackageId | null } | null = null;
+  const want = (next: typeof wanted) => {
+    wanted = next;
+    // Only a change is told: whoever hears it may ask for the model again.
+    if (store.getState().wanted !== (next !== null)) store.setState({ wanted: next !== null });
+  };
+  /** The last model that ran here. */
+  let lastRun: PackageSummary | null = null;
   let loading: { readonly id: PackageId; readonly promise: Promise<LoadedModel>; cancel: () => void } | null =
     null;
 
@@ -50,16 +61,18 @@ export function createModelRoom(ports: StorePorts, whenIdle: () => Promise<void>
     defaultId: storage.read(DEFAULT_KEY),
     engine: engine.getState(),
     lease: 'unknown',
+    wanted: false,
+    missing: null,
     device: null,
     error: null,
 
     ensureLoaded: async () => {
-      wanted ??= { id: null };
+      want(wanted ?? { id: null });
       if (engine.getState().phase === 'idle') await loadWanted();
       // What failed once is tried again when the user asks for it, not by every screen that opens.
     },
     load: async (id) => {
-      wanted = { id };
+      want({ id });
       if (lease.state !== 'held') lease.requestHandover();
       else {
         await whenIdle();
@@ -67,12 +80,13 @@ export function createModelRoom(ports: StorePorts, whenIdle: () => Promise<void>
       }
     },
     cancelLoad: () => {
-      wanted = null;
+      want(null);
       loading?.cancel();
     },
     unload: async () => {
-      wanted = null;
+      want(null);
       loading?.cancel();
+      answers.interruptAll();
       await engine.unload();
     },
     setDefault: (id) => {
@@ -80,7 +94,7 @@ export function createModelRoom(ports: StorePorts, whenIdle: () => Promise<void>
       set({ defaultId: id });
     },
     requestLease: () => {
-      wanted ??= { id: null };
+      want(wanted ?? { id: null });
       lease.requestHandover();
     },
     measureSpeed: async () => (await import('./speed.ts')).measureSpeed(engine),
@@ -95,9 +109,17 @@ export function createModelRoom(ports: StorePorts, whenIdle: () => Promise<void>
       const chosen = storage.read(DEFAULT_KEY);
       const isServed = packages.some(({ id }) => id === chosen);
       store.setState({ packages, packagesLoaded: true, defaultId: isServed ? chosen : defaultId });
+      showMissing();
     } catch (error) {
       store.setState({ packagesLoaded: true, error: HypnosError.from(error).toCoded() });
     }
+  }
+
+  /** Tells of a model that ran here and is gone, unless another runs or it came back. */
+  function showMissing(): void {
+    const { engine: state, packages } = store.getState();
+    const isGone = lastRun !== null && !packages.some(({ id }) => id === lastRun?.id);
+    store.setState({ missing: isGone && state.phase === 'idle' ? lastRun : null });
   }
 
   /** Loads what is wanted if this tab may; never rejects, failures are state. */
@@ -155,7 +177,7 @@ export function createModelRoom(ports: StorePorts, whenIdle: () => Promise<void>
     if (loading) return loading.promise;
     const id = wanted?.id ?? store.getState().defaultId;
     if (id === null) return Promise.reject(new HypnosError('model-not-loaded'));
-    wanted ??= { id: null };
+    want(wanted ?? { id: null });
     return load(id);
   }
 
@@ -174,6 +196,10 @@ export function createModelRoom(ports: StorePorts, whenIdle: () => Promise<void>
 
   const stopEngine = engine.subscribe((state) => {
     store.setState({ engine: state });
+    if (state.phase === 'idle') showMissing();
+    if (state.phase !== 'ready') return;
+    lastRun = store.getState().packages.find(({ id }) => id === state.model.id) ?? null;
+    store.setState({ missing: null });
   });
   const { settled, dispose: disposeLease } = followLease(lease, clock, (shown) => {
     isHandingOver = false;

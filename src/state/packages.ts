@@ -7,9 +7,16 @@ import { HypnosError } from '../shared/errors.ts';
 import { isKept } from '../packages/offline.ts';
 import type { Caches } from '../packages/offline.ts';
 import type { Fetch } from '../packages/reader.ts';
-import { fetchIndex, fetchServedManifest } from '../packages/served.ts';
+import { fetchServedManifest, servedIndex } from '../packages/served.ts';
 import type { ServedPackages } from './ports.ts';
 import type { PackageSummary } from './types.ts';
+
+export interface PackagePorts {
+  readonly fetch: Fetch;
+  readonly caches: Caches;
+  /** Whether to ask the server for packages that were added since the page's first look. */
+  readonly renew: boolean;
+}
 
 /** @param installed its record, where it is installed in this browser */
 export function summarise(
@@ -55,10 +62,7 @@ export function summarise(
  * leaves nothing.
  * @throws HypnosError as listServedPackages
  */
-export async function listPackages(
-  modelsUrl: string,
-  ports: { readonly fetch: Fetch; readonly caches: Caches },
-): Promise<ServedPackages> {
+export async function listPackages(modelsUrl: string, ports: PackagePorts): Promise<ServedPackages> {
   const [installed, served] = await Promise.all([
     listInstalled(),
     listServedPackages(modelsUrl, ports).catch((error: unknown) => HypnosError.from(error)),
@@ -79,11 +83,8 @@ export async function listPackages(
  * @param modelsUrl absolute, ends in '/'
  * @throws HypnosError as fetchIndex, or the first manifest's failure when no package could be read
  */
-export async function listServedPackages(
-  modelsUrl: string,
-  ports: { readonly fetch: Fetch; readonly caches: Caches },
-): Promise<ServedPackages> {
-  const index = await fetchIndex(modelsUrl, ports.fetch);
+export async function listServedPackages(modelsUrl: string, ports: PackagePorts): Promise<ServedPackages> {
+  const index = await servedIndex(modelsUrl, ports.fetch, ports.renew);
   const settled = await Promise.allSettled(
     index.packages.map(async (served) => {
       const manifest = await fetchServedManifest(served, ports.fetch);

@@ -177,14 +177,20 @@ export interface ModelState {
   readonly defaultId: PackageId | null;
   readonly engine: EngineState;
   readonly lease: EngineLease;
+  /** Whether a model is to be loaded here; false: none is until somebody asks for one. */
+  readonly wanted: boolean;
+  /** What ran here last and has been removed since; null again when a model is loaded. */
+  readonly missing: PackageSummary | null;
   readonly device: DeviceReport | null;
   readonly error: CodedError | null;
 }
 export interface ModelActions {
   /** Loads the default package if this tab holds the engine; safe to call again. */
   ensureLoaded(): Promise<void>;
+  /** Once the answers that are being written have ended. */
   load(id: PackageId): Promise<void>;
   cancelLoad(): void;
+  /** At once: answers that are being written or wait are interrupted, and may be continued later. */
   unload(): Promise<void>;
   setDefault(id: PackageId): void;
   /** Asks the other tab to give up the engine. */
@@ -195,7 +201,14 @@ export interface ModelActions {
   refreshPackages(): Promise<void>;
 }
 export type { EngineState } from '../engine/client/types.ts';
-export type { AdapterReport, DeviceReport, LoadProgress, LoadStage } from '../engine/shared/api.ts';
+export type {
+  AdapterReport,
+  DeviceReport,
+  EngineName,
+  EnginePreference,
+  LoadProgress,
+  LoadStage,
+} from '../engine/shared/api.ts';
 export type ModelStore = StoreApi<ModelState & ModelActions>;
 
 export type Theme = 'system' | 'light' | 'dark';

@@ -48,7 +48,7 @@ describe('without WebGPU', () => {
 
   test('the stages of a load are told', async () => {
     const stages = await page.evaluate(() => [...new Set(window.engine.progress.map(({ stage }) => stage))]);
-    expect(stages).toEqual(['manifest', 'files', 'weights', 'shaders', 'ready']);
+    expect(stages).toEqual(['manifest', 'files', 'weights', 'starting', 'ready']);
   });
 
   test('an answer streams, ends and is measured', async () => {

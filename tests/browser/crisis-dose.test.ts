@@ -90,6 +90,32 @@ describe('crisis cards', () => {
     await browser.close();
   });
 
+  test('open from the recovery screen, where the page cannot start and no database opens', async () => {
+    const browser = await launch();
+    await browser.context.addInitScript(() => {
+      // The stores' start, which names this tab, and every database.
+      const randomUUID = crypto.randomUUID.bind(crypto);
+      crypto.randomUUID = () => {
+        crypto.randomUUID = randomUUID;
+        throw new Error('broken on purpose');
+      };
+      IDBFactory.prototype.open = () => {
+        throw new DOMException('broken on purpose', 'UnknownError');
+      };
+    });
+    const page = await browser.newPage(site.url);
+    await page.getByRole('heading', { name: '页面遇到了问题' }).waitFor();
+    await page.getByRole('button', { name: '打开危机处理卡片' }).click();
+    await page.getByRole('navigation', { name: '全部卡片' }).getByRole('link').first().click();
+    await ticks(page).first().check();
+    expect(await ticks(page).first().isChecked()).toBe(true);
+    await page.getByRole('button', { name: '返回', exact: true }).click();
+    await page.getByRole('navigation', { name: '全部卡片' }).waitFor();
+    await page.getByRole('button', { name: '返回', exact: true }).click();
+    await page.getByRole('heading', { name: '页面遇到了问题' }).waitFor();
+    await browser.close();
+  });
+
   test('every card prints on one page', async () => {
     const browser = await launch();
     const page = await browser.newPage(`${site.url}#/crisis`);

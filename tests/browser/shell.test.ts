@@ -78,6 +78,19 @@ describe('screens', () => {
     await page.close();
   });
 
+  test('only a screen scrolls, never the frame around it', async () => {
+    const page = await browser.newPage(`${site.url}#/models`);
+    const last = page.getByRole('heading', { level: 2 }).last();
+    await last.waitFor();
+    await last.evaluate((heading) => {
+      heading.scrollIntoView();
+    });
+    const title = await page.getByRole('heading', { level: 1, name: '模型' }).boundingBox();
+    expect(title?.y).toBeGreaterThanOrEqual(0);
+    expect((await sidebar(page).boundingBox())?.y).toBe(0);
+    await page.close();
+  });
+
   test('the policy is kept by all of them', async () => {
     const page = await openSeeded();
     const violations: string[] = [];

@@ -220,5 +220,9 @@ describe('packing', () => {
     expect(models).toEqual([]);
     const index = JSON.parse(await readFile(path.join(out, 'page/models/index.json'), 'utf8')) as unknown;
     expect(index).toEqual({ format: 'hypnos-index/1', default: null, packages: [] });
+    // What the hospital pinned goes along, even where no model does.
+    expect(await readFile(path.join(out, 'page/models/trusted-keys.json'), 'utf8')).toBe(
+      await readFile(path.join(ROOT, 'public/models/trusted-keys.json'), 'utf8'),
+    );
   });
 });

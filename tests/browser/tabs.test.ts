@@ -47,6 +47,15 @@ test('asked for, the engine moves when the answer has ended, and the other tab a
   await holder.getByText('模型正在另一个标签页中使用').waitFor();
 });
 
+test('asked for in the middle of an answer: it is written to its own end first, and nothing calls it cut', async () => {
+  await startLong(holder, '#tokens 90 #rate 30');
+  await other.getByRole('button', { name: '在此标签页使用' }).click();
+  await waitForPhase(other, 'ready');
+  const answer = await answers(holder).first().innerText();
+  expect(answer).toContain('第89段');
+  expect(answer).not.toMatch(/已停止|回答中断/);
+});
+
 test('the holder closes: the other takes over by itself', async () => {
   await holder.close();
   await waitForPhase(other, 'ready');

@@ -61,7 +61,13 @@ export interface LoadOptions {
   readonly contextWindowSize?: number;
 }
 
-export type LoadStage = 'manifest' | 'files' | 'weights' | 'shaders' | 'ready';
+export type LoadStage =
+  | 'manifest'
+  | 'files'
+  | 'weights'
+  | 'shaders' // of the GPU engine
+  | 'starting' // of the CPU engine: it takes the weights in
+  | 'ready';
 
 export interface LoadProgress {
   readonly stage: LoadStage;

@@ -1,11 +1,9 @@
 /** Progress of one load, stage by stage: bytes, speed over the last seconds, time left; a few reports a second. */
 import type { Clock } from '../../platform/clock.ts';
+import { createRateMeter } from '../../platform/rate.ts';
 import type { LoadProgress, LoadStage } from '../shared/api.ts';
 
 const REPORT_EVERY_MS = 100;
-const SPEED_WINDOW_MS = 4000;
-/** A speed is worth telling after this long. */
-const SPEED_AFTER_MS = 500;
 
 export class ProgressMeter {
   readonly #clock: Pick<Clock, 'now'>;
@@ -14,7 +12,7 @@ export class ProgressMeter {
   #bytesDone = 0;
   #bytesTotal = 0;
   #fraction: number | null = null;
-  #samples: { readonly at: number; readonly bytes: number }[] = [];
+  #rate = createRateMeter();
   #reportedAt = -Infinity;
 
   constructor(report: (progress: LoadProgress) => void, clock: Pick<Clock, 'now'>) {
@@ -28,7 +26,7 @@ export class ProgressMeter {
     this.#bytesDone = 0;
     this.#bytesTotal = bytesTotal;
     this.#fraction = stage === 'ready' ? 1 : null;
-    this.#samples = [{ at: this.#clock.now(), bytes: 0 }];
+    this.#rate = createRateMeter();
     this.#send(true);
   }
 
@@ -47,13 +45,8 @@ export class ProgressMeter {
     const now = this.#clock.now();
     if (!isDue && now - this.#reportedAt < REPORT_EVERY_MS) return;
     this.#reportedAt = now;
-    this.#samples.push({ at: now, bytes: this.#bytesDone });
-    while (this.#samples.length > 2 && now - (this.#samples[1]?.at ?? now) >= SPEED_WINDOW_MS)
-      this.#samples.shift();
-    const oldest = this.#samples[0] ?? { at: now, bytes: 0 };
-    const elapsed = now - oldest.at;
-    const moved = this.#bytesDone - oldest.bytes;
-    const bytesPerSecond = elapsed >= SPEED_AFTER_MS && moved > 0 ? (moved * 1000) / elapsed : null;
+    // A stage that moves no bytes, or stands still, has no speed.
+    const bytesPerSecond = this.#rate(this.#bytesDone, now) || null;
     const left = this.#bytesTotal - this.#bytesDone;
     this.#report({
       stage: this.#stage,

@@ -27,7 +27,9 @@ export function AnswerEnd({ message, isLast }: { readonly message: Message; read
   const isAble = canAsk(useModelStatus());
   const { finishReason, errorCode, text, id } = message;
 
-  const goOn = isLast && finishReason !== 'stop' && text !== '' && (
+  // An interrupted one goes on from its very beginning too: nobody wanted it to end.
+  const canGoOn = finishReason === 'interrupted' || (finishReason !== 'stop' && text !== '');
+  const goOn = isLast && canGoOn && (
     <Button size="s" disabled={isBusy || !isAble} onClick={() => void continueAnswer(id)}>
       {t('answer.continue')}
     </Button>
@@ -52,7 +54,13 @@ export function AnswerEnd({ message, isLast }: { readonly message: Message; read
       ) : finishReason && finishReason !== 'stop' ? (
         <p className={cx(styles.end, styles[finishReason])}>
           {ICONS[finishReason]}
-          <span>{t(`answer.${finishReason}`)}</span>
+          <span>
+            {t(
+              finishReason === 'interrupted' && text === ''
+                ? 'answer.interruptedEmpty'
+                : `answer.${finishReason}`,
+            )}
+          </span>
           {goOn}
         </p>
       ) : (

@@ -5,7 +5,7 @@ import { useChat, useHistory, useModel } from '../../state/hooks.ts';
 import { IconButton, Menu, Pill, ScreenHeader } from '../components/index.ts';
 import { formatNumber } from '../format.ts';
 import { useTransfer } from '../history/transfer.ts';
-import { titleIn } from '../models/useModelLine.ts';
+import { useName } from '../models/useOrigin.ts';
 import { isComposing, keyFacts } from './sendKey.ts';
 import { useContextSize, useCurrentPackage } from './useModelStatus.ts';
 import styles from './ChatHeader.module.css';
@@ -75,7 +75,8 @@ const ENGINE_NAMES = { 'web-llm': 'WebGPU', wllama: 'CPU' } as const;
 
 /** What answers here: model, quantisation, engine, context window. */
 function Chips() {
-  const { t, i18n } = useTranslation('chat');
+  const { t } = useTranslation('chat');
+  const nameOf = useName();
   const model = useCurrentPackage();
   const size = useContextSize();
   const engine = useModel(({ engine: state }) =>
@@ -87,7 +88,7 @@ function Chips() {
       <li>
         <Pill className={styles.chip}>
           {engine && <i className={styles.live} aria-hidden />}
-          {titleIn(model.title, i18n.language)} · {model.quantization}
+          {nameOf(model)} · {model.quantization}
         </Pill>
       </li>
       {engine && (

@@ -7,7 +7,10 @@ import type { CodedError } from '../../shared/errors.ts';
 import { useModel, useSettings } from '../../state/hooks.ts';
 import { Button, cx } from '../components/index.ts';
 import { LoadProgressLine } from '../models/LoadProgressLine.tsx';
+import { useName } from '../models/useOrigin.ts';
+import type { PackageSummary } from '../../state/types.ts';
 import type { ModelStatus } from './modelStatus.ts';
+import { useCurrentPackage } from './useModelStatus.ts';
 import styles from './ModelStatusLine.module.css';
 
 /** Why a question is not answered at once, and what can be done about it. Nothing when the model is ready. */
@@ -58,28 +61,52 @@ export function ModelStatusLine({ status }: { readonly status: ModelStatus }) {
           {t('model.noWebGpu')}
         </Line>
       );
+    case 'unloaded':
     case 'no-package':
-      return (
-        <Line
-          icon={<CircleSlash size={16} aria-hidden />}
-          isWarning
-          action={
+      return <AbsentLine missing={status.missing} />;
+    case 'failed':
+      return <FailedLine error={status.error} />;
+  }
+}
+
+/** No model is loaded: which one is missed, if one is, and the way to another. */
+function AbsentLine({ missing }: { readonly missing: PackageSummary | null }) {
+  const { t } = useTranslation('chat');
+  const [, navigate] = useLocation();
+  const next = useCurrentPackage();
+  const others = useModel((state) => state.packages.length - (next ? 1 : 0));
+  const ensureLoaded = useModel((state) => state.ensureLoaded);
+  const nameOf = useName();
+  const title = next && nameOf(next);
+  return (
+    <Line
+      icon={<CircleSlash size={16} aria-hidden />}
+      isWarning
+      hint={title === null ? undefined : t('model.next', { title })}
+      action={
+        <>
+          {title !== null && (
+            <Button size="s" variant="primary" onClick={() => void ensureLoaded()}>
+              {t('model.load')}
+            </Button>
+          )}
+          {(title === null || others > 0) && (
             <Button
               size="s"
               onClick={() => {
                 navigate('/models');
               }}
             >
-              {t('model.noneAction')}
+              {t(title === null ? 'model.noneAction' : 'model.choose')}
             </Button>
-          }
-        >
-          {t('model.none')}
-        </Line>
-      );
-    case 'failed':
-      return <FailedLine error={status.error} />;
-  }
+          )}
+        </>
+      }
+    >
+      {missing && t('model.removed', { title: nameOf(missing) })}
+      {t(title === null ? 'model.none' : 'model.unloaded')}
+    </Line>
+  );
 }
 
 function FailedLine({ error }: { readonly error: CodedError }) {
@@ -121,7 +148,7 @@ function FailedLine({ error }: { readonly error: CodedError }) {
 interface LineProps {
   readonly icon: ReactNode;
   readonly children: ReactNode;
-  readonly hint?: string;
+  readonly hint?: string | undefined;
   readonly action: ReactNode;
   readonly isWarning?: boolean;
 }

@@ -1,6 +1,6 @@
 /** What the composer and the empty screen say about the model, from the stores' states. No React, no words. */
 import type { CodedError } from '../../shared/errors.ts';
-import type { LoadProgress, ModelState } from '../../state/types.ts';
+import type { LoadProgress, ModelState, PackageSummary } from '../../state/types.ts';
 import { findObstacle, type DeviceProblem } from '../device/problem.ts';
 
 export type ModelStatus =
@@ -10,12 +10,17 @@ export type ModelStatus =
   | { readonly kind: 'loading' | 'recovering'; readonly progress: LoadProgress }
   | { readonly kind: 'elsewhere' }
   | { readonly kind: 'no-device'; readonly problem: DeviceProblem }
-  | { readonly kind: 'no-package' }
+  /** None is loaded until somebody asks for it; a question asks for the default one. */
+  | { readonly kind: 'unloaded' | 'no-package'; readonly missing: PackageSummary | null }
   | { readonly kind: 'failed'; readonly error: CodedError };
 
-type Facts = Pick<ModelState, 'engine' | 'lease' | 'device' | 'packages' | 'packagesLoaded' | 'error'>;
+type Facts = Pick<
+  ModelState,
+  'engine' | 'lease' | 'device' | 'packages' | 'packagesLoaded' | 'wanted' | 'missing' | 'error'
+>;
 
-export function modelStatus({ engine, lease, device, packages, packagesLoaded, error }: Facts): ModelStatus {
+export function modelStatus(facts: Facts): ModelStatus {
+  const { engine, lease, device, packages, packagesLoaded, wanted, missing, error } = facts;
   const problem = findObstacle(device, engine);
   if (problem) return { kind: 'no-device', problem };
   if (engine.phase === 'ready' || engine.phase === 'generating') return { kind: 'ready' };
@@ -24,7 +29,8 @@ export function modelStatus({ engine, lease, device, packages, packagesLoaded, e
     return { kind: engine.phase, progress: engine.progress };
   if (engine.phase === 'failed') return { kind: 'failed', error: engine.error };
   if (packagesLoaded && packages.length === 0)
-    return error ? { kind: 'failed', error } : { kind: 'no-package' };
+    return error ? { kind: 'failed', error } : { kind: 'no-package', missing };
+  if (packagesLoaded && lease === 'held' && !wanted) return { kind: 'unloaded', missing };
   return { kind: 'preparing' };
 }
 
@@ -32,5 +38,6 @@ export function modelStatus({ engine, lease, device, packages, packagesLoaded, e
 export const canAsk = (status: ModelStatus): boolean =>
   status.kind === 'ready' ||
   status.kind === 'preparing' ||
+  status.kind === 'unloaded' ||
   status.kind === 'loading' ||
   status.kind === 'recovering';

@@ -9,10 +9,12 @@ export function useModelStatus(): ModelStatus {
   const device = useModel((state) => state.device);
   const packages = useModel((state) => state.packages);
   const packagesLoaded = useModel((state) => state.packagesLoaded);
+  const wanted = useModel((state) => state.wanted);
+  const missing = useModel((state) => state.missing);
   const error = useModel((state) => state.error);
   return useMemo(
-    () => modelStatus({ engine, lease, device, packages, packagesLoaded, error }),
-    [engine, lease, device, packages, packagesLoaded, error],
+    () => modelStatus({ engine, lease, device, packages, packagesLoaded, wanted, missing, error }),
+    [engine, lease, device, packages, packagesLoaded, wanted, missing, error],
   );
 }
 

@@ -5,6 +5,7 @@ import { copyText } from '../clipboard.ts';
 import { Button } from '../components/index.ts';
 import { formatBytes } from '../format.ts';
 import { useShell } from '../shell.ts';
+import { useLikelyEngine } from '../models/useEngineLine.ts';
 import { formatReport } from './report.ts';
 import styles from './DeviceReportCard.module.css';
 
@@ -13,6 +14,7 @@ export function DeviceReportCard() {
   const { t } = useTranslation('device');
   const device = useModel((state) => state.device);
   const engine = useModel((state) => state.engine);
+  const likely = useLikelyEngine(null);
   const version = useShell((state) => state.version);
   const adapter = device?.adapter ?? null;
   const buffer = Math.min(
@@ -55,7 +57,9 @@ export function DeviceReportCard() {
       ) : (
         <p className={styles.pending}>{t('pending')}</p>
       )}
-      {adapter?.isFallback && <p className={styles.slow}>{t('softwareHint')}</p>}
+      {adapter?.isFallback && (
+        <p className={styles.slow}>{t(likely === 'web-llm' ? 'softwareHint' : 'softwareUnused')}</p>
+      )}
       <Button
         size="s"
         icon={<Copy size={14} aria-hidden />}

@@ -7,7 +7,7 @@ import { Page, Section } from '../components/Page.tsx';
 import { useErrorText } from '../../i18n/errors.ts';
 import { DeviceReportCard } from './DeviceReportCard.tsx';
 import { browserOf, findDeviceProblem, isLinux } from './problem.ts';
-import type { DeviceProblem } from './problem.ts';
+import type { DeviceProblem, UserAgent } from './problem.ts';
 import styles from './DeviceScreen.module.css';
 
 /** Settings pages of browsers cannot be linked to: their addresses are shown to be copied. */
@@ -45,7 +45,7 @@ export function DeviceScreen() {
 function Problem({ problem }: { readonly problem: DeviceProblem }) {
   const { t } = useTranslation('device');
   const engine = useModel((state) => state.engine);
-  const browser = browserOf(navigator.userAgent);
+  const browser = browserOf(navigator as UserAgent);
   const needsWebGpu = problem === 'no-webgpu' || problem === 'no-adapter';
   const linux = isLinux(navigator.userAgent) && (browser === 'chrome' || browser === 'edge');
   const addresses = [...(linux ? LINUX_ADDRESSES[browser] : []), ...ADDRESSES[browser]];

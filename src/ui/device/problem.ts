@@ -28,10 +28,20 @@ export function findDeviceProblem(device: DeviceReport | null, engine: EngineSta
 
 export type BrowserName = 'chrome' | 'edge' | 'firefox' | 'safari' | 'other';
 
-export function browserOf(userAgent: string): BrowserName {
+/** The part of `navigator` that tells; only browsers on Chromium have `userAgentData`. */
+export interface UserAgent {
+  readonly userAgent: string;
+  readonly userAgentData?: { readonly brands: readonly { readonly brand: string }[] };
+}
+
+/** 'chrome': whatever is made of Chromium and is not Edge; its settings are at the same addresses. */
+export function browserOf({ userAgent, userAgentData }: UserAgent): BrowserName {
+  const brands = userAgentData?.brands.map(({ brand }) => brand) ?? [];
+  if (brands.includes('Microsoft Edge')) return 'edge';
+  if (brands.some((brand) => /^(?:Chromium|Google Chrome|HeadlessChrome)$/.test(brand))) return 'chrome';
   if (/\bEdg(?:e|A|iOS)?\//.test(userAgent)) return 'edge';
   if (/\b(?:Firefox|FxiOS)\//.test(userAgent)) return 'firefox';
-  if (/\b(?:Chrome|Chromium|CriOS)\//.test(userAgent)) return 'chrome';
+  if (/\b(?:(?:Headless)?Chrome|Chromium|CriOS)\//.test(userAgent)) return 'chrome';
   return /\bSafari\//.test(userAgent) ? 'safari' : 'other';
 }
 

@@ -67,7 +67,7 @@ export function DoseLog() {
                 ? t('log.none')
                 : dose.results
                     .map((amount) => `${t(`names.${amount.name}`)} ${formatAmount(amount)} ${amount.unit}`)
-                    .join('；')}
+                    .join(t('log.separator'))}
             </p>
             <p className={styles.small}>
               {dose.inputs
@@ -75,14 +75,10 @@ export function DoseLog() {
                   (amount) =>
                     `${t(`names.${amount.name}`)} ${formatAmount(amount)} ${amount.unit === 'year' ? t('units.year') : amount.unit}`,
                 )
-                .join('；')}
+                .join(t('log.separator'))}
             </p>
             {dose.findings.length > 0 && <Findings findings={dose.findings} />}
-            {dose.reason && (
-              <p>
-                {t('result.reason')}：{dose.reason}
-              </p>
-            )}
+            {dose.reason && <p>{t('result.reasonGiven', { reason: dose.reason })}</p>}
           </li>
         ))}
       </ol>

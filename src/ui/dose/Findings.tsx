@@ -8,13 +8,18 @@ export function Findings({ findings }: { readonly findings: readonly Finding[] }
   const { t } = useTranslation('dose');
   return (
     <ul className={styles.findings}>
-      {findings.map(({ id, value, bound, unit, source }) => (
+      {findings.map(({ id, value, bound, unit, source, meant }) => (
         <li key={`${id} ${value}`}>
           {t(`findings.${id}`, {
             value: formatNearest(value),
             bound: bound === null ? '' : formatNearest(bound),
             unit,
           })}
+          {meant && meant.length > 0 && (
+            <b className={styles.meant}>
+              {t('meant', { values: meant.map((of) => `${formatNearest(of)} ${unit}`).join(t('or')) })}
+            </b>
+          )}
           <small> {t(`sources.${source}`)}</small>
         </li>
       ))}

@@ -111,9 +111,7 @@ function Result({ released }: { readonly released: Released }) {
         <div className={styles.part}>
           <h3>{t('result.limits')}</h3>
           <Findings findings={released.findings} />
-          <p>
-            {t('result.reason')}：{released.reason}
-          </p>
+          <p>{t('result.reasonGiven', { reason: released.reason })}</p>
         </div>
       )}
       <div className={styles.part}>

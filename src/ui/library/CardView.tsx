@@ -202,7 +202,7 @@ function Doses({ card, mark, marked }: DosesProps) {
     <section {...marked('dose')}>
       <h3>{t('card.doses')}</h3>
       <div className={styles.tableScroll} role="region" aria-label={t('card.doses')} tabIndex={0}>
-        <table>
+        <table className={styles.doses}>
           <thead>
             <tr>
               {(['indication', 'route', 'population', 'amount', 'note'] as const).map((column) => (

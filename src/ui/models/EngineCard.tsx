@@ -2,6 +2,7 @@ import { useTranslation } from 'react-i18next';
 import { useModel, useSettings, useStores } from '../../state/hooks.ts';
 import { Select } from '../components/controls.ts';
 import { Field } from '../components/index.ts';
+import { useAnswerGuard } from './useAnswerGuard.tsx';
 import { useEngineLine } from './useEngineLine.ts';
 
 /** Which engine runs the model and why, and the choice of another. */
@@ -11,7 +12,11 @@ export function EngineCard() {
   const preference = useSettings((state) => state.engine);
   const update = useSettings((state) => state.update);
   const isIdle = useModel((state) => state.engine.phase === 'idle');
+  const running = useModel(({ engine }) =>
+    engine.phase === 'ready' || engine.phase === 'generating' ? engine.model.id : null,
+  );
   const line = useEngineLine();
+  const { guard, dialog } = useAnswerGuard('engine');
   return (
     <Field label={t('engine.label')} hint={line ?? t('engine.hint')}>
       <Select
@@ -22,12 +27,17 @@ export function EngineCard() {
           label: t(`engine.choices.${value}`),
         }))}
         onValueChange={(engine) => {
-          update({ engine });
-          if (isIdle) return;
-          const { unload, ensureLoaded } = model.getState();
-          void unload().then(ensureLoaded);
+          if (engine === preference) return;
+          guard(() => {
+            update({ engine });
+            if (isIdle) return;
+            const { unload, load, ensureLoaded } = model.getState();
+            // The model that runs, which need not be the default one.
+            void unload().then(() => (running === null ? ensureLoaded() : load(running)));
+          });
         }}
       />
+      {dialog}
     </Field>
   );
 }

@@ -4,9 +4,9 @@ import { FolderOpen, PackageOpen } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { describeDrop, describeFiles } from '../../state/bring.ts';
 import type { SourceDescriptor } from '../../state/manager.ts';
-import { Button, ErrorNotice, ProgressBar, TextField, cx } from '../components/index.ts';
+import { Button, ErrorNotice, TextField, cx } from '../components/index.ts';
 import { Section } from '../components/Page.tsx';
-import { ProgressFigures } from './ProgressFigures.tsx';
+import { ProgressLine } from './ProgressLine.tsx';
 import { useManager } from './useManager.ts';
 import styles from './ImportPanel.module.css';
 
@@ -138,23 +138,16 @@ export function JobLine({ onCancel }: { readonly onCancel: () => void }) {
   const job = useManager((state) => state.job);
   if (!job) return null;
   const { stage, file, bytesDone, bytesTotal } = job.progress;
-  const label = t(`stage.${stage}`);
   return (
-    <div className={styles.job}>
-      <ProgressBar value={bytesTotal > 0 ? bytesDone / bytesTotal : null} label={label} />
-      <div className={styles.line}>
-        <span role="status">{label}</span>
-        {file !== null && <code className={styles.file}>{file}</code>}
-        <ProgressFigures
-          bytesDone={bytesDone}
-          bytesTotal={bytesTotal}
-          bytesPerSecond={job.bytesPerSecond}
-          secondsLeft={job.secondsLeft}
-        />
-        <Button size="s" variant="ghost" onClick={onCancel}>
-          {t('cancel')}
-        </Button>
-      </div>
-    </div>
+    <ProgressLine
+      label={t(`stage.${stage}`)}
+      fraction={bytesTotal > 0 ? bytesDone / bytesTotal : null}
+      file={file}
+      bytesDone={bytesDone}
+      bytesTotal={bytesTotal}
+      bytesPerSecond={job.bytesPerSecond}
+      secondsLeft={job.secondsLeft}
+      onCancel={onCancel}
+    />
   );
 }

@@ -2,6 +2,7 @@ import { useTranslation } from 'react-i18next';
 import { Button } from '../components/index.ts';
 import { titleIn } from './useModelLine.ts';
 import { useManager } from './useManager.ts';
+import { useOriginLine } from './useOrigin.ts';
 import styles from './Leftovers.module.css';
 
 /** What still takes room without being a model: imports that did not end, and removals that can be undone. */
@@ -12,6 +13,7 @@ export function Leftovers() {
   const isBusy = useManager((state) => state.job !== null);
   const discard = useManager((state) => state.discard);
   const restore = useManager((state) => state.restore);
+  const originLine = useOriginLine();
   if (pending.length + removed.length === 0) return null;
   return (
     <ul className={styles.list}>
@@ -27,10 +29,11 @@ export function Leftovers() {
             </Button>
           </li>
         ))}
-      {removed.map(({ key, title }) => (
+      {removed.map(({ key, title, origin }) => (
         <li key={key} className={styles.item}>
           <div>
             <b>{t('removed.title', { title: titleIn(title, i18n.language) })}</b>
+            <p>{originLine(origin)}</p>
             <p>{t('removed.hint')}</p>
           </div>
           <Button size="s" onClick={() => void restore(key)}>

@@ -1,16 +1,19 @@
+import { useId, useState } from 'react';
 import { ShieldAlert, ShieldCheck } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { useChat, useModel } from '../../state/hooks.ts';
 import type { ModelActions, PackageSummary } from '../../state/types.ts';
 import { Switch } from '../components/controls.ts';
-import { Button, ErrorNotice, Pill, ProgressBar, cx } from '../components/index.ts';
+import { Button, ErrorNotice, Pill, cx } from '../components/index.ts';
 import { formatBytes, formatCount, formatNumber } from '../format.ts';
 import { useShell } from '../shell.ts';
 import { LoadProgressLine } from './LoadProgressLine.tsx';
 import { OriginPills, PackageCare, SmallerContext } from './PackageCare.tsx';
 import { PackageDetails } from './PackageDetails.tsx';
-import { ProgressFigures } from './ProgressFigures.tsx';
+import { ProgressLine } from './ProgressLine.tsx';
+import { useAnswerGuard } from './useAnswerGuard.tsx';
 import { titleIn } from './useModelLine.ts';
+import { originOf, useOriginLine } from './useOrigin.ts';
 import styles from './PackageCard.module.css';
 
 export interface PackageCardProps {
@@ -19,7 +22,7 @@ export interface PackageCardProps {
 }
 
 export function PackageCard({ summary, actions }: PackageCardProps) {
-  const { t, i18n } = useTranslation('models');
+  const { t, i18n } = useTranslation(['models', 'manager']);
   const engine = useModel((state) => state.engine);
   const lease = useModel((state) => state.lease);
   const isDefault = useModel((state) => state.defaultId === summary.id);
@@ -37,9 +40,20 @@ export function PackageCard({ summary, actions }: PackageCardProps) {
     (engine.phase === 'loading' || engine.phase === 'recovering') && engine.packageId === summary.id;
   const failure = engine.phase === 'failed' && engine.packageId === summary.id ? engine.error : null;
   const isElsewhere = lease === 'waiting';
+  /** Chosen while an answer is being written: it loads when that has ended. */
+  const [isAsked, setAsked] = useState(false);
+  const isAnswering = useChat((state) => state.answering !== null);
+  const originId = useId();
+  const originLine = useOriginLine();
+  const { guard, dialog } = useAnswerGuard('unload');
 
   return (
-    <article aria-label={title} className={cx(styles.card, isRunning && styles.running)}>
+    <article
+      aria-label={title}
+      aria-describedby={originId}
+      className={cx(styles.card, isRunning && styles.running)}
+    >
+      {dialog}
       <header className={styles.header}>
         <div className={styles.names}>
           <h2>{title}</h2>
@@ -74,7 +88,12 @@ export function PackageCard({ summary, actions }: PackageCardProps) {
             </Button>
           )}
           {isRunning ? (
-            <Button size="s" onClick={() => void actions.unload()}>
+            <Button
+              size="s"
+              onClick={() => {
+                guard(() => void actions.unload());
+              }}
+            >
               {t('unload')}
             </Button>
           ) : isElsewhere ? (
@@ -88,7 +107,17 @@ export function PackageCard({ summary, actions }: PackageCardProps) {
             </Button>
           ) : (
             !isLoading && (
-              <Button size="s" variant="primary" onClick={() => void actions.load(summary.id)}>
+              <Button
+                size="s"
+                variant="primary"
+                disabled={isAsked}
+                onClick={() => {
+                  setAsked(isAnswering);
+                  void actions.load(summary.id).finally(() => {
+                    setAsked(false);
+                  });
+                }}
+              >
                 {t('load')}
               </Button>
             )
@@ -96,6 +125,9 @@ export function PackageCard({ summary, actions }: PackageCardProps) {
         </div>
       </header>
 
+      <p id={originId} className={styles.origin}>
+        {originLine(originOf(summary))}
+      </p>
       <p className={styles.figures}>
         {[
           t('parameters', { count: summary.parameters, shown: formatCount(summary.parameters) }),
@@ -106,6 +138,7 @@ export function PackageCard({ summary, actions }: PackageCardProps) {
         ].join(' · ')}
       </p>
       <p className={styles.notice}>{titleIn(summary.notice, i18n.language)}</p>
+      {isAsked && isAnswering && <p role="status">{t('manager:afterAnswer')}</p>}
 
       {isLoading && (
         <LoadProgressLine
@@ -169,25 +202,19 @@ function Keeping({ summary }: { readonly summary: PackageSummary }) {
         />
         <small>
           {mine
-            ? t('keep.busy')
+            ? null
             : kept
               ? t(shellKept === false ? 'keep.keptNoShell' : 'keep.kept')
               : t('keep.off', { size: formatBytes(summary.bytes) })}
         </small>
       </div>
       {mine && (
-        <div className={styles.progress}>
-          <ProgressBar
-            value={mine.bytesTotal > 0 ? mine.bytesDone / mine.bytesTotal : null}
-            label={t('keep.busy')}
-          />
-          <div className={styles.progressLine}>
-            <ProgressFigures {...mine} />
-            <Button size="s" variant="ghost" onClick={cancelKeeping}>
-              {t('cancel')}
-            </Button>
-          </div>
-        </div>
+        <ProgressLine
+          {...mine}
+          label={t('keep.busy')}
+          fraction={mine.bytesTotal > 0 ? mine.bytesDone / mine.bytesTotal : null}
+          onCancel={cancelKeeping}
+        />
       )}
       {failure && <ErrorNotice error={failure} />}
     </div>

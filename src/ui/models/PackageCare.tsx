@@ -3,7 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { chooseContext, contextChoice, contextSizes } from '../../state/contextChoice.ts';
 import { fitOf } from '../../state/fit.ts';
 import { useModel, useStores } from '../../state/hooks.ts';
-import type { PackageFacts, PackageSummary } from '../../state/types.ts';
+import type { EngineName, PackageFacts, PackageSummary } from '../../state/types.ts';
 import type { GenerationStats } from '../../shared/types.ts';
 import { HypnosError } from '../../shared/errors.ts';
 import type { CodedError } from '../../shared/errors.ts';
@@ -12,6 +12,8 @@ import { Button, ErrorNotice, Pill } from '../components/index.ts';
 import { useErrorText } from '../../i18n/errors.ts';
 import { formatBytes, formatNumber } from '../format.ts';
 import { JobLine } from './ImportPanel.tsx';
+import { useAnswerGuard } from './useAnswerGuard.tsx';
+import { useLikelyEngine } from './useEngineLine.ts';
 import { useManager } from './useManager.ts';
 import styles from './PackageCard.module.css';
 
@@ -26,10 +28,11 @@ export function PackageCare({ summary, facts, isRunning }: PackageCareProps) {
   const { t } = useTranslation('manager');
   const device = useModel((state) => state.device);
   const fit = fitOf(facts, device);
+  const engine = useLikelyEngine(facts);
   return (
     <div className={styles.keep}>
-      {fit?.obstacle && <Obstacle error={fit.obstacle} />}
-      {fit?.shortOfMemory && (
+      {engine === 'web-llm' && fit?.obstacle && <Obstacle error={fit.obstacle} />}
+      {engine === 'web-llm' && fit?.shortOfMemory && (
         <p className={styles.notice}>
           {t('fit.memory', {
             needed: formatBytes(fit.shortOfMemory.neededBytes),
@@ -37,9 +40,11 @@ export function PackageCare({ summary, facts, isRunning }: PackageCareProps) {
           })}
         </p>
       )}
-      <ContextChoice summary={summary} />
+      <ContextChoice summary={summary} engine={engine} />
       {isRunning && <SpeedTest />}
-      {facts.installed && <InstalledActions id={summary.id} count={facts.files.length} />}
+      {facts.installed && (
+        <InstalledActions id={summary.id} count={facts.files.length} isRunning={isRunning} />
+      )}
     </div>
   );
 }
@@ -55,7 +60,13 @@ function Obstacle({ error }: { readonly error: CodedError }) {
   );
 }
 
-function ContextChoice({ summary }: { readonly summary: PackageSummary }) {
+function ContextChoice({
+  summary,
+  engine,
+}: {
+  readonly summary: PackageSummary;
+  readonly engine: EngineName | null;
+}) {
   const { t } = useTranslation('manager');
   const own = summary.contextWindowSize;
   const [chosen, setChosen] = useState(() => contextChoice(summary.id).contextWindowSize ?? own);
@@ -63,20 +74,23 @@ function ContextChoice({ summary }: { readonly summary: PackageSummary }) {
   if (sizes.length < 2) return null;
   return (
     <div className={styles.keepHead}>
-      <Select
-        label={t('window.label')}
-        value={String(sizes.includes(chosen) ? chosen : own)}
-        options={sizes.map((size) => ({
-          value: String(size),
-          label: t('window.tokens', { shown: formatNumber(size) }),
-        }))}
-        onValueChange={(value) => {
-          const tokens = Number(value);
-          setChosen(tokens);
-          chooseContext(summary.id, tokens === own ? null : tokens);
-        }}
-      />
-      <small>{t('window.hint')}</small>
+      <span className={styles.labelled}>
+        <span aria-hidden>{t('window.label')}</span>
+        <Select
+          label={t('window.label')}
+          value={String(sizes.includes(chosen) ? chosen : own)}
+          options={sizes.map((size) => ({
+            value: String(size),
+            label: t('window.tokens', { shown: formatNumber(size) }),
+          }))}
+          onValueChange={(value) => {
+            const tokens = Number(value);
+            setChosen(tokens);
+            chooseContext(summary.id, tokens === own ? null : tokens);
+          }}
+        />
+      </span>
+      <small>{t(engine === 'web-llm' ? 'window.hintGpu' : 'window.hint')}</small>
     </div>
   );
 }
@@ -116,7 +130,15 @@ function SpeedTest() {
   );
 }
 
-function InstalledActions({ id, count }: { readonly id: string; readonly count: number }) {
+function InstalledActions({
+  id,
+  count,
+  isRunning,
+}: {
+  readonly id: string;
+  readonly count: number;
+  readonly isRunning: boolean;
+}) {
   const { t } = useTranslation('manager');
   const job = useManager((state) => state.job);
   const failure = useManager((state) => (state.failure?.key === id ? state.failure.error : null));
@@ -124,6 +146,7 @@ function InstalledActions({ id, count }: { readonly id: string; readonly count: 
   const verify = useManager((state) => state.verify);
   const remove = useManager((state) => state.remove);
   const cancel = useManager((state) => state.cancel);
+  const { guard, dialog } = useAnswerGuard('remove');
   const isMine = job?.kind === 'verify' && job.key === id;
   return (
     <>
@@ -132,7 +155,15 @@ function InstalledActions({ id, count }: { readonly id: string; readonly count: 
           <Button size="s" disabled={job !== null} onClick={() => void verify(id)}>
             {t('verify')}
           </Button>
-          <Button size="s" variant="danger" disabled={job !== null} onClick={() => void remove(id)}>
+          <Button
+            size="s"
+            variant="danger"
+            disabled={job !== null}
+            onClick={() => {
+              if (isRunning) guard(() => void remove(id));
+              else void remove(id);
+            }}
+          >
             {t('remove')}
           </Button>
         </div>
@@ -143,20 +174,20 @@ function InstalledActions({ id, count }: { readonly id: string; readonly count: 
               : t('damaged', { count: damaged.length, files: damaged.join(', ') }))}
         </small>
       </div>
+      {dialog}
       {isMine && <JobLine onCancel={cancel} />}
       {failure && <ErrorNotice error={failure} />}
     </>
   );
 }
 
-/** Where it came from and who vouches for it, in a word each. */
+/** Who vouches for an imported copy, in a word each. */
 export function OriginPills({ facts: { installed } }: { readonly facts: PackageFacts }) {
   const { t } = useTranslation('manager');
-  if (!installed) return <Pill>{t('served')}</Pill>;
+  if (!installed) return null;
   const { signature, verified } = installed;
   return (
     <>
-      <Pill>{t('installed')}</Pill>
       {!verified && <Pill tone="warn">{t('unverified')}</Pill>}
       {signature.state === 'trusted' && (
         <Pill tone="ok">{t('signature.trusted', { name: signature.name })}</Pill>

@@ -289,6 +289,65 @@ describe('bolus', () => {
   });
 });
 
+describe('what is asked of a weight that cannot be', () => {
+  test.each([
+    ['800 kg', { age: 40, weight: 800, height: null }, [80]],
+    ['8 kg, grown up', { age: 40, weight: 8, height: null }, [80]],
+    ['0.65 kg, grown up', { age: 40, weight: 0.65, height: null }, [65]],
+    ['6500 kg', { age: 40, weight: 6500, height: null }, [65]],
+    ['180 kg at five', { age: 5, weight: 180, height: null }, [18]],
+    ['80 kg at two', { age: 2, weight: 80, height: null }, [8]],
+    ['70 kg at five: no slip of the point, perhaps of the age', { age: 5, weight: 70, height: null }, []],
+  ] as const)('%s', (_name, of, meant) => {
+    expect(checkPatient(patient(of))[0]?.meant).toEqual(meant);
+  });
+
+  test('a weight of nought is one error, and nothing that follows from it', () => {
+    const nought = patient({ weight: 0 });
+    const drafts = [
+      bolus({
+        patient: nought,
+        scalar: 'ideal',
+        drug: bolusDrug('drug-propofol'),
+        dose: { value: quantity(2, 'mg/kg'), unit: 'mg/kg' },
+        concentration: quantity(10, 'mg/mL'),
+      }),
+      infusionRate({
+        patient: nought,
+        drug: infusionDrug('drug-noradrenaline'),
+        amount: quantity(4, 'mg'),
+        volume: quantity(50, 'mL'),
+        dose: { value: quantity(0.1, 'µg/kg/min'), unit: 'µg/kg/min' },
+      }),
+      anaesthetic({
+        patient: nought,
+        agent: agent('drug-lidocaine'),
+        withAdrenaline: false,
+        concentration: quantity(2, '%'),
+        alreadyGiven: quantity(0, 'mg'),
+      }),
+      blood({ patient: nought, start: quantity(140, 'g/L'), lowest: quantity(100, 'g/L') }),
+      fluids(nought),
+      weights(nought),
+    ];
+    for (const draft of drafts) {
+      expect(found(draft)).toEqual(['hard weight-zero']);
+      expect(decide(draft).verdict).toBe('refused');
+    }
+  });
+
+  test('nor is a volume or a total that follows from an impossible weight told', () => {
+    const draft = bolus({
+      patient: patient({ weight: 800 }),
+      scalar: 'actual',
+      drug: bolusDrug('drug-propofol'),
+      dose: { value: quantity(2, 'mg/kg'), unit: 'mg/kg' },
+      concentration: quantity(10, 'mg/mL'),
+    });
+    expect(found(draft)).toEqual(['hard weight-implausible']);
+  });
+});
+
 describe('infusion', () => {
   const noradrenaline = (dose: number, weight = 70) =>
     infusionRate({

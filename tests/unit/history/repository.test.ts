@@ -99,10 +99,11 @@ describe('answers', () => {
       errorCode: 'engine-crashed',
     });
     expect(await read()).toMatchObject({ finishReason: 'interrupted', errorCode: 'engine-crashed' });
-    expect(await history.resumeAnswer(answer.id)).toMatchObject({
+    expect(await history.resumeAnswer(answer.id, { model: MODEL })).toMatchObject({
       finishReason: null,
       text: '答',
       errorCode: null,
+      model: MODEL,
     });
     await history.finishAnswer(answer.id, { ...FINAL, text: '答完' });
     expect(await read()).toMatchObject({ text: '答完', finishReason: 'stop' });

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { MANIFEST_FILE, parseManifest } from '../../../src/packages/manifest.ts';
 import { parseIndex } from '../../../src/packages/served.ts';
+import { NO_TRUSTED_KEYS, TRUSTED_KEYS_FILE, parseTrustedKeys } from '../../../src/packages/signature.ts';
 
 const MODELS = path.resolve('public/models');
 const index = parseIndex(readFileSync(path.join(MODELS, 'index.json'), 'utf8'), 'http://localhost/models/');
@@ -29,4 +30,9 @@ test.each(index.packages.map(({ id }) => id))('%s is complete and unchanged', (i
       sha256: createHash('sha256').update(bytes).digest('hex'),
     }).toEqual(file);
   }
+});
+
+test('the list of trusted keys is there, and pins nothing before a hospital does', () => {
+  const text = readFileSync(path.join(MODELS, TRUSTED_KEYS_FILE), 'utf8');
+  expect(parseTrustedKeys(text)).toEqual(NO_TRUSTED_KEYS);
 });

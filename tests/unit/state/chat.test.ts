@@ -4,7 +4,7 @@ import type { HistoryRepository } from '../../../src/history/types.ts';
 import { HypnosError } from '../../../src/shared/errors.ts';
 import { DEFAULT_SAMPLING } from '../../../src/shared/types.ts';
 import { FakeLocks, freshName } from '../history/support.ts';
-import { openTab } from './support.ts';
+import { openTab, SUMMARY } from './support.ts';
 import type { Tab } from './support.ts';
 
 /** Waits for it; generous, because the machine may be busy. */
@@ -305,6 +305,85 @@ describe('an answer', () => {
       finishReason: 'stop',
       errorCode: null,
     });
+  });
+
+  it.each([
+    [
+      'the model is unloaded, removed or run by another engine',
+      (tab: Tab) => tab.stores.model.getState().unload(),
+    ],
+    ['the engine is taken from it', (tab: Tab) => tab.engine.unload()],
+    [
+      'its conversation is removed',
+      (tab: Tab) => tab.stores.history.getState().remove(lastOf(tab)!.conversationId),
+    ],
+    [
+      'its engine says that it was stopped, and nobody had asked for it',
+      (tab: Tab) => {
+        tab.engine.generations[0]!.end('stopped');
+      },
+    ],
+    [
+      'the page is closed in order',
+      (tab: Tab) => {
+        tab.stores.dispose();
+      },
+    ],
+  ])('that is cut because %s is interrupted, not stopped', async (_why, cut) => {
+    const database = freshName();
+    const tab = openTab({ database });
+    await chatOf(tab).send('问');
+    (await tab.generation(0)).say('前半');
+    const { id, conversationId } = lastOf(tab)!;
+    const read = openTab({ database, lease: 'waiting' });
+    await cut(tab);
+    await eventually(async () =>
+      (await read.history.getMessages(conversationId)).find((message) => message.id === id),
+    ).toMatchObject({ text: '前半', finishReason: 'interrupted', errorCode: 'cancelled' });
+  });
+
+  it('that waits its turn when the model is taken away is interrupted too, and can be begun', async () => {
+    const tab = openTab();
+    await chatOf(tab).send('甲');
+    (await tab.generation(0)).say('答甲');
+    await chatOf(tab).open(null);
+    await chatOf(tab).send('乙');
+    await tab.stores.model.getState().unload();
+    await eventually(() => lastOf(tab)).toMatchObject({ text: '', finishReason: 'interrupted' });
+    await chatOf(tab).continueAnswer(lastOf(tab)!.id);
+    const begun = await tab.generation(1);
+    expect(begun.request.turns).toEqual([{ role: 'user', content: '乙' }]);
+    begun.say('答乙');
+    begun.end();
+    await eventually(() => lastOf(tab)).toMatchObject({ text: '答乙', finishReason: 'stop' });
+  });
+
+  it('that another model goes on with names both', async () => {
+    const other = { ...SUMMARY, id: 'other', title: { zh: '另一个', en: 'Other' } };
+    const tab = openTab({ packages: [SUMMARY, other] });
+    await chatOf(tab).send('问');
+    (await tab.generation(0)).say('前半');
+    await tab.stores.model.getState().unload();
+    await eventually(() => lastOf(tab)?.finishReason).toBe('interrupted');
+    tab.stores.model.getState().setDefault('other');
+    await chatOf(tab).continueAnswer(lastOf(tab)!.id);
+    (await tab.generation(1)).end();
+    await eventually(() => lastOf(tab)).toMatchObject({
+      finishReason: 'stop',
+      model: { id: 'other', title: '演示 → 另一个' },
+    });
+  });
+
+  it('is not cut by choosing another model: that one loads when the answer has ended', async () => {
+    const tab = openTab({ packages: [SUMMARY, { ...SUMMARY, id: 'other' }] });
+    await chatOf(tab).send('问');
+    const generation = await tab.generation(0);
+    generation.say('全');
+    const loaded = tab.stores.model.getState().load('other');
+    generation.end();
+    await loaded;
+    expect(tab.engine.loads).toEqual(['demo', 'other']);
+    await eventually(() => lastOf(tab)).toMatchObject({ text: '全', finishReason: 'stop' });
   });
 
   it('in two goes counts its tokens once: prompt and completion are what the context holds', async () => {

@@ -19,6 +19,20 @@ describe('the model', () => {
     expect(tab.stores.model.getState()).toMatchObject({ lease: 'held', engine: { phase: 'ready' } });
   });
 
+  it('may be asked for by whoever hears of a change', async () => {
+    const tab = openTab();
+    const { model } = tab.stores;
+    let heard = 0;
+    model.subscribe(() => {
+      heard += 1;
+      if (heard < 1000) void model.getState().ensureLoaded();
+    });
+    await model.getState().ensureLoaded();
+    await eventually(() => model.getState().engine.phase).toBe('ready');
+    expect(heard).toBeLessThan(20);
+    expect(tab.engine.loads).toEqual(['demo']);
+  });
+
   it('chosen as the default is remembered, unless it is no longer served', async () => {
     const tab = openTab({ packages: [SUMMARY, other] });
     await eventually(() => tab.stores.model.getState().packagesLoaded).toBe(true);
@@ -51,6 +65,39 @@ describe('the model', () => {
     tab.clock.advance(1000);
     expect(shown).not.toContain('waiting');
     expect(tab.stores.model.getState().lease).toBe('held');
+  });
+
+  it('that is unloaded is not loaded again by itself, and a question loads the default one', async () => {
+    const tab = openTab();
+    const { ensureLoaded, unload } = tab.stores.model.getState();
+    await ensureLoaded();
+    expect(tab.stores.model.getState()).toMatchObject({ wanted: true, missing: null });
+    await unload();
+    expect(tab.stores.model.getState()).toMatchObject({ wanted: false, missing: null });
+    await ensureLoaded();
+    expect(tab.stores.model.getState()).toMatchObject({ wanted: true, engine: { phase: 'ready' } });
+  });
+
+  it('that is removed is missed by name until another runs or it comes back', async () => {
+    const brought = { ...SUMMARY, id: 'brought@1', title: { zh: '带来的', en: 'Brought' } };
+    let packages = [SUMMARY, brought];
+    const tab = openTab({ packages: () => packages });
+    const { load, unload, refreshPackages, ensureLoaded } = tab.stores.model.getState();
+    const missing = () => tab.stores.model.getState().missing?.id ?? null;
+    await load(brought.id);
+    packages = [SUMMARY];
+    await unload();
+    await refreshPackages();
+    expect(missing()).toBe(brought.id);
+    packages = [SUMMARY, brought];
+    await refreshPackages();
+    expect(missing()).toBeNull();
+    packages = [SUMMARY];
+    await refreshPackages();
+    await ensureLoaded();
+    expect(missing()).toBeNull();
+    await refreshPackages();
+    expect(missing()).toBeNull();
   });
 
   it('that fails to load says why, and is not tried again by every screen', async () => {

@@ -123,6 +123,7 @@ export class ScriptedEngine implements EngineClient {
     });
   unload = () => {
     this.unloads += 1;
+    for (const generation of this.generations) generation.fail('cancelled'); // those that are over do not mind
     this.set({ phase: 'idle' });
     return Promise.resolve();
   };
@@ -232,7 +233,8 @@ export interface TabOptions {
   readonly database?: string;
   readonly locks?: FakeLocks;
   readonly lease?: 'held' | 'waiting';
-  readonly packages?: readonly PackageSummary[];
+  /** A function: asked at every listing. */
+  readonly packages?: readonly PackageSummary[] | (() => readonly PackageSummary[]);
   readonly sources?: SourcePort;
   /** Wraps the repository, to let writes fail. */
   readonly wrap?: (history: HistoryRepository) => HistoryRepository;
@@ -253,11 +255,13 @@ export function openTab(options: TabOptions = {}): Tab {
     clock,
     storage,
     ...(options.sources ? { sources: options.sources } : {}),
-    listPackages: () =>
-      Promise.resolve({
-        defaultId: options.packages?.[0]?.id ?? (options.packages ? null : 'demo'),
-        packages: options.packages ?? [SUMMARY],
-      }),
+    listPackages: () => {
+      const packages = typeof options.packages === 'function' ? options.packages() : options.packages;
+      return Promise.resolve({
+        defaultId: packages?.[0]?.id ?? (packages ? null : 'demo'),
+        packages: packages ?? [SUMMARY],
+      });
+    },
     createLease: (onHandover) => (lease = new HandLease(onHandover, options.lease ?? 'held')),
     now: () => (inner.time.now += 1),
     onNextFrame: (callback) => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { DeviceReport, LoadProgress, ModelState, PackageSummary } from '../../../src/state/types.ts';
+import type { DeviceReport, LoadProgress, PackageSummary } from '../../../src/state/types.ts';
 import { canAsk, modelStatus } from '../../../src/ui/chat/modelStatus.ts';
 import { parseSeed } from '../../../src/ui/chat/seed.ts';
 import { isComposing, isSend, type KeyFacts } from '../../../src/ui/chat/sendKey.ts';
@@ -77,17 +77,21 @@ describe('modelStatus', () => {
     engineReason: 'gpu-fits',
   } as const;
   const failure = { code: 'engine-load-failed', detail: {} } as const;
-  const facts: Pick<ModelState, 'engine' | 'lease' | 'device' | 'packages' | 'packagesLoaded' | 'error'> = {
+  const facts: Parameters<typeof modelStatus>[0] = {
     engine: { phase: 'idle' },
     lease: 'held',
     device,
     packages: [{ id: 'm' } as PackageSummary],
     packagesLoaded: true,
+    wanted: true,
+    missing: null,
     error: null,
   };
 
   test.each([
     ['preparing', true, {}],
+    ['unloaded', true, { wanted: false }],
+    ['preparing', true, { wanted: false, lease: 'unknown' }],
     ['ready', true, { engine: { phase: 'ready', model } }],
     ['ready', true, { engine: { phase: 'generating', model, generationId: 'g' } }],
     ['loading', true, { engine: { phase: 'loading', packageId: 'm', progress } }],
@@ -101,7 +105,7 @@ describe('modelStatus', () => {
       false,
       { engine: { phase: 'failed', error: { code: 'webgpu-too-weak', detail: {} }, packageId: 'm' } },
     ],
-    ['no-package', false, { packages: [] }],
+    ['no-package', false, { packages: [], wanted: false }],
     ['failed', false, { packages: [], error: failure }],
     ['preparing', true, { packages: [], packagesLoaded: false }],
   ] satisfies [string, boolean, Partial<typeof facts>][])('%s', (kind, mayAsk, change) => {

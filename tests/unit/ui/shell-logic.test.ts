@@ -208,20 +208,51 @@ describe('the device', () => {
     expect(findDeviceProblem(device, failed('package-file-corrupt'))).toBeNull();
   });
 
-  test('knows browsers by their user agents', () => {
-    const chrome =
-      'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/146.0.0.0 Safari/537.36';
-    expect(browserOf(chrome)).toBe('chrome');
-    expect(browserOf(`${chrome} Edg/146.0.0.0`)).toBe('edge');
-    expect(browserOf('Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0')).toBe(
-      'firefox',
-    );
-    expect(
-      browserOf(
-        'Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Safari/605.1.15',
-      ),
-    ).toBe('safari');
-    expect(isLinux(chrome)).toBe(true);
+  const webKit = 'AppleWebKit/537.36 (KHTML, like Gecko)';
+  const linux = `Mozilla/5.0 (X11; Linux x86_64) ${webKit}`;
+  const windows = `Mozilla/5.0 (Windows NT 10.0; Win64; x64) ${webKit}`;
+  const iphone =
+    'Mozilla/5.0 (iPhone; CPU iPhone OS 18_7 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)';
+  const brands = (...names: string[]) => names.map((brand) => ({ brand }));
+
+  test.each([
+    ['chrome', `${windows} Chrome/146.0.0.0 Safari/537.36`, null],
+    [
+      'chrome',
+      `${windows} Chrome/146.0.0.0 Safari/537.36`,
+      brands('Not:A-Brand', 'Chromium', 'Google Chrome'),
+    ],
+    ['chrome', `${linux} HeadlessChrome/146.0.0.0 Safari/537.36`, null],
+    [
+      'chrome',
+      `${linux} HeadlessChrome/146.0.0.0 Safari/537.36`,
+      brands('HeadlessChrome', 'Not)A;Brand', 'Chromium'),
+    ],
+    ['chrome', `${linux} Ubuntu Chromium/146.0.0.0 Chrome/146.0.0.0 Safari/537.36`, null],
+    ['chrome', `${linux} Chrome/146.0.0.0 Safari/537.36`, brands('Chromium', 'Not_A Brand')],
+    ['chrome', `${iphone} CriOS/146.0 Mobile/15E148 Safari/604.1`, null],
+    ['edge', `${windows} Chrome/146.0.0.0 Safari/537.36 Edg/146.0.0.0`, null],
+    // Some send the user agent of Chrome: the brands tell.
+    [
+      'edge',
+      `${windows} Chrome/146.0.0.0 Safari/537.36`,
+      brands('Chromium', 'Microsoft Edge', 'Not_A Brand'),
+    ],
+    ['edge', `${iphone} Version/18.0 EdgiOS/146.0 Mobile/15E148 Safari/604.1`, null],
+    ['firefox', 'Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0', null],
+    ['firefox', `${iphone} FxiOS/145.0 Mobile/15E148 Safari/604.1`, null],
+    [
+      'safari',
+      'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Safari/605.1.15',
+      null,
+    ],
+    ['other', 'curl/8.5.0', null],
+  ] as const)('knows %s by %s', (name, userAgent, known) => {
+    expect(browserOf({ userAgent, ...(known ? { userAgentData: { brands: known } } : {}) })).toBe(name);
+  });
+
+  test('knows Linux from Android', () => {
+    expect(isLinux(linux)).toBe(true);
     expect(isLinux('Mozilla/5.0 (Linux; Android 16) Chrome/146')).toBe(false);
   });
 

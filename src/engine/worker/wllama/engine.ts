@@ -1,6 +1,6 @@
 /**
  * EngineApi over llama.cpp on the CPU. A load goes manifest -> files -> weights (read, verified and transcoded) ->
- * shaders (here: llama.cpp takes the weights in) -> ready.
+ * starting (llama.cpp takes the weights in) -> ready.
  */
 import { systemClock } from '../../../platform/clock.ts';
 import { reportDevice } from '../../../platform/webgpu.ts';
@@ -163,7 +163,7 @@ export class WllamaEngine implements Omit<EngineApi, 'ping' | 'onDeviceLost' | '
       pieces.push(new Blob([piece]));
     const { LlamaRuntime } = await code;
     if (signal.aborted) throw new HypnosError('cancelled');
-    meter.begin('shaders');
+    meter.begin('starting');
     const runtime = await LlamaRuntime.load({
       model: new Blob(pieces),
       contextWindowSize,
