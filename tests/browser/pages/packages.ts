@@ -1,3 +1,4 @@
+/// <reference types="vite/client" />
 /** The package store without the rest of the page: packages.test.ts drives it through `window.packages`. */
 import minimal from '../../fixtures/manifests/good/minimal.json' with { type: 'json' };
 import type { ImportProgress } from '../../../src/packages/import.ts';
@@ -19,7 +20,10 @@ import { NO_TRUSTED_KEYS, SIGNATURE_FILE } from '../../../src/packages/signature
 import type { TrustedKeys } from '../../../src/packages/signature.ts';
 import type { PickedFile, SourceDescriptor } from '../../../src/packages/source.ts';
 import { HypnosError } from '../../../src/shared/errors.ts';
-import type { CodedError } from '../../../src/shared/errors.ts';
+import type { CodedError, Result } from '../../../src/shared/errors.ts';
+import { trustedScriptUrl } from '../../../src/platform/trustedTypes.ts';
+import { fromFileList } from '../../../src/packages/gather.ts';
+import copyWorkerUrl from './copy.worker.ts?worker&url';
 
 const worker = spawnImportWorker();
 type Content = Map<string, Uint8Array<ArrayBuffer>>;
@@ -334,8 +338,37 @@ async function importFromPulledStick(name: string, share: number) {
   };
 }
 
+/** For folders on disk: the bench picks one here. */
+const picker = Object.assign(document.createElement('input'), { type: 'file', webkitdirectory: true });
+document.body.append(picker);
+
+/** Imports the picked folder. @returns milliseconds, up to the commit */
+async function importPicked(): Promise<number> {
+  const source = fromFileList(picker.files ?? []);
+  const start = performance.now();
+  const result: Result<string> = await worker.import(source, NO_TRUSTED_KEYS, () => {});
+  if (!result.ok) throw new Error(JSON.stringify(result.error));
+  return performance.now() - start;
+}
+
+/** Copies the picked folder into OPFS, unhashed, and deletes the copy. @returns milliseconds */
+async function copyPicked(): Promise<number> {
+  const source = fromFileList(picker.files ?? []);
+  if (source.kind !== 'files') throw new Error('no folder is picked');
+  const copier = new Worker(trustedScriptUrl(copyWorkerUrl), { type: 'module' });
+  const answer = await new Promise<unknown>((resolve) => {
+    copier.onmessage = ({ data }) => resolve(data);
+    copier.postMessage({ folder: 'copied', files: source.files });
+  });
+  copier.terminate();
+  if (typeof answer !== 'number') throw new Error(String(answer));
+  return answer;
+}
+
 const test = {
   worker,
+  importPicked,
+  copyPicked,
   makeStick: async (name: string, count: number, bytes: number, seed: number) => {
     await writeStick(name, await makePackage(name, count, bytes, seed));
   },
