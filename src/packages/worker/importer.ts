@@ -265,6 +265,34 @@ export async function verifyInstalled(
   return damaged;
 }
 
+/**
+ * Makes an installed package whole again without installing it: what `verifyInstalled` finds is read from the source and kept
+ * only under the hash that the installed manifest names, so the source need not be trusted. Broken off, it goes on later.
+ * @param source holds the package, under the same paths; its own manifest is not asked
+ * @returns how many files were fetched
+ * @throws HypnosError 'package-file-missing', 'package-file-corrupt' where the source has another version, and as a read
+ */
+export async function repairInstalled(
+  record: InstalledRecord,
+  source: OpenSource,
+  context: Pick<ImportContext, 'signal' | 'onProgress'>,
+): Promise<number> {
+  const folder = findPackage(source);
+  const damaged = new Set(await verifyInstalled(record, context));
+  const store = await PackageStore.open();
+  const files = parseManifest(record.manifest).files.filter(({ path }) => damaged.has(path));
+  const meter = new Meter(
+    files.reduce((sum, { bytes }) => sum + bytes, 0),
+    context,
+  );
+  for (const file of files) {
+    if (context.signal.aborted) throw new HypnosError('cancelled');
+    meter.begin('copying', file.path);
+    await store.put(file, readFile(folder, file.path, context), meter.add);
+  }
+  return files.length;
+}
+
 async function* chunksOf(
   blob: Blob,
   signal: AbortSignal,
@@ -278,7 +306,7 @@ async function* chunksOf(
   }
 }
 
-function readFile(folder: PackageFolder, path: string, { signal }: ImportContext) {
+function readFile(folder: PackageFolder, path: string, { signal }: Pick<ImportContext, 'signal'>) {
   return folder.source.read(`${folder.prefix}${path}`, signal);
 }
 

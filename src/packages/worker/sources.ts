@@ -6,8 +6,8 @@ import { HypnosError } from '../../shared/errors.ts';
 import type { SourceDescriptor } from '../source.ts';
 import { openArchive } from './archive.ts';
 
-/** One read from disk. Files up to this size come as one chunk. */
-export const CHUNK_BYTES = 32 * 2 ** 20;
+/** One read from disk: large enough to be fast, small enough that several in flight weigh little. */
+export const CHUNK_BYTES = 4 * 2 ** 20;
 
 export type Chunk = Uint8Array<ArrayBuffer>;
 

@@ -6,12 +6,13 @@ import { useModel, useStores } from '../../state/hooks.ts';
 import type { PackageFacts, PackageSummary } from '../../state/types.ts';
 import type { GenerationStats } from '../../shared/types.ts';
 import { HypnosError } from '../../shared/errors.ts';
-import type { CodedError } from '../../shared/errors.ts';
+import type { CodedError, HypnosErrorCode } from '../../shared/errors.ts';
 import { Select } from '../components/controls.ts';
 import { Button, ErrorNotice, Pill } from '../components/index.ts';
 import { useErrorText } from '../../i18n/errors.ts';
 import { formatBytes, formatNumber } from '../format.ts';
 import { JobLine } from './ImportPanel.tsx';
+import { Repair } from './Repair.tsx';
 import { useManager } from './useManager.ts';
 import styles from './PackageCard.module.css';
 
@@ -39,7 +40,7 @@ export function PackageCare({ summary, facts, isRunning }: PackageCareProps) {
       )}
       <ContextChoice summary={summary} />
       {isRunning && <SpeedTest />}
-      {facts.installed && <InstalledActions id={summary.id} count={facts.files.length} />}
+      {facts.installed && <InstalledActions id={summary.id} facts={facts} />}
     </div>
   );
 }
@@ -116,15 +117,24 @@ function SpeedTest() {
   );
 }
 
-function InstalledActions({ id, count }: { readonly id: string; readonly count: number }) {
+/** What a load or a verification says about a store whose bytes changed. */
+const DAMAGE: readonly HypnosErrorCode[] = ['package-file-corrupt', 'package-file-missing'];
+
+function InstalledActions({ id, facts }: { readonly id: string; readonly facts: PackageFacts }) {
   const { t } = useTranslation('manager');
+  const count = facts.files.length;
+  const isLoadFailed = useModel(
+    ({ engine }) =>
+      engine.phase === 'failed' && engine.packageId === id && DAMAGE.includes(engine.error.code),
+  );
   const job = useManager((state) => state.job);
   const failure = useManager((state) => (state.failure?.key === id ? state.failure.error : null));
   const damaged = useManager((state) => state.checked.get(id));
   const verify = useManager((state) => state.verify);
   const remove = useManager((state) => state.remove);
   const cancel = useManager((state) => state.cancel);
-  const isMine = job?.kind === 'verify' && job.key === id;
+  const isMine = job !== null && job.key === id;
+  const isDamaged = isLoadFailed || (damaged !== undefined && damaged.length > 0);
   return (
     <>
       <div className={styles.keepHead}>
@@ -143,6 +153,7 @@ function InstalledActions({ id, count }: { readonly id: string; readonly count: 
               : t('damaged', { count: damaged.length, files: damaged.join(', ') }))}
         </small>
       </div>
+      {isDamaged && <Repair id={id} facts={facts} />}
       {isMine && <JobLine onCancel={cancel} />}
       {failure && <ErrorNotice error={failure} />}
     </>
