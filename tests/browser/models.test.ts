@@ -3,7 +3,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import { BlobWriter, Uint8ArrayReader, ZipWriter } from '@zip.js/zip.js';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ROOT } from '../../src/server/setup.mjs';
 import { launchBrowser, scriptedEngine, startSite } from './harness.ts';
@@ -28,6 +28,7 @@ afterAll(async () => {
   await site?.close();
 });
 
+/** What a button must be called, to the letter. */
 const button = (name: string | RegExp) => ({ name, exact: true }) as const;
 /** The demo's card: of the copy in this browser, or of the one on the server. */
 const installed = () => page.getByRole('article').filter({ hasText: '已安装' });
@@ -221,4 +222,49 @@ describe('letting it go', () => {
       .waitFor();
     expect(await page.getByTestId('repair-archive').count()).toBe(0);
   });
+});
+
+describe('what a graphics processor cannot do', () => {
+  /** A page whose engine cannot load this way, on a profile of its own: the choices made there stay there. */
+  async function withFailingLoad(
+    load: NonNullable<Parameters<typeof scriptedEngine>[0]>,
+    action: (card: Locator, failing: Page) => Promise<void>,
+  ): Promise<void> {
+    const failingSite = await startSite({ override: await scriptedEngine(load) });
+    const failingBrowser = await launchBrowser({ webgpu: false });
+    try {
+      const failing = await failingBrowser.newPage(`${failingSite.url}#/models`);
+      await waitForPhase(failing, 'failed');
+      await action(failing.getByRole('article').first(), failing);
+    } finally {
+      await failingBrowser.close();
+      await failingSite.close();
+    }
+  }
+
+  test('out of memory: half the context loads, because the user chose it, and is remembered', () =>
+    withFailingLoad({ code: 'gpu-out-of-memory', roomForTokens: 1024 }, async (card, failing) => {
+      await card.getByRole('alert').filter({ hasText: '显存不够' }).filter({ hasText: '上下文' }).waitFor();
+      await card.getByRole('button', button(/^用 1,024 词元的上下文重试$/)).click();
+      await waitForPhase(failing, 'ready');
+      await failing.reload();
+      await waitForPhase(failing, 'ready');
+    }));
+
+  test.each([
+    ['gpu-out-of-memory', '显存不够'],
+    ['shader-f16-missing', '请改用 q4f32 量化的模型'],
+    ['gpu-device-lost', '图形处理器中断了连接'],
+    ['webgpu-too-weak', '请换一个较小的模型'],
+  ])('%s is told by its own words, and the processor takes over where the user says so', (code, words) =>
+    withFailingLoad({ code }, async (card, failing) => {
+      await card.getByRole('alert').filter({ hasText: words }).waitFor();
+      await card.getByRole('button', button('改用处理器')).click();
+      await waitForPhase(failing, 'ready');
+      await failing
+        .getByText(/正在处理器上运行/)
+        .first()
+        .waitFor();
+    }),
+  );
 });

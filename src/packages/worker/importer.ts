@@ -19,8 +19,8 @@ import type { TrustedKeys } from '../signature.ts';
 import type { ImportProgress, ImportStage } from '../import.ts';
 import { checkLibrary } from './libraryImports.ts';
 import { makeManifest, plainFiles } from './plain.ts';
-import type { OpenSource } from './sources.ts';
-import { CHUNK_BYTES } from './sources.ts';
+import { chunksOf } from './sources.ts';
+import type { Chunk, OpenSource } from './sources.ts';
 import { PackageStore, hashBlob } from './store.ts';
 
 const MANIFEST_BYTES_MAX = 8 * 2 ** 20;
@@ -235,7 +235,7 @@ async function checkIfLibrary(store: PackageStore, file: PackageFile): Promise<v
 }
 
 async function isDamaged(stored: Blob, file: PackageFile, context: ImportContext): Promise<boolean> {
-  return (await hashBlob(stored, chunksOf(stored, context.signal))) !== file.sha256;
+  return (await hashBlob(stored, storedChunks(stored, context.signal))) !== file.sha256;
 }
 
 /**
@@ -257,7 +257,8 @@ export async function verifyInstalled(
   for (const file of files) {
     meter.begin('checking', file.path);
     const blob = await store.blob(file.sha256, file.bytes);
-    const isRight = blob && (await hashBlob(blob, chunksOf(blob, context.signal, meter.add))) === file.sha256;
+    const isRight =
+      blob && (await hashBlob(blob, storedChunks(blob, context.signal, meter.add))) === file.sha256;
     if (isRight) continue;
     damaged.push(file.path);
     await store.dropBlob(file.sha256);
@@ -293,14 +294,14 @@ export async function repairInstalled(
   return files.length;
 }
 
-async function* chunksOf(
+/** A stored file's chunks. */
+async function* storedChunks(
   blob: Blob,
   signal: AbortSignal,
   onBytes: (count: number) => void = () => {},
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  for (let offset = 0; offset < blob.size; offset += CHUNK_BYTES) {
+): AsyncGenerator<Chunk> {
+  for await (const chunk of chunksOf(blob)) {
     if (signal.aborted) throw new HypnosError('cancelled');
-    const chunk = new Uint8Array(await blob.slice(offset, offset + CHUNK_BYTES).arrayBuffer());
     onBytes(chunk.length);
     yield chunk;
   }
@@ -326,7 +327,7 @@ async function readSmall(
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
   for await (const chunk of readFile(folder, path, context)) {
-    chunks.push(chunk);
+    chunks.push(chunk.slice());
     length += chunk.length;
     if (length > limit) throw tooLarge();
   }

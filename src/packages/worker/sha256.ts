@@ -55,8 +55,3 @@ class GatheredSha256 implements Sha256 {
     return toHex(new Uint8Array(await digest));
   }
 }
-
-/** Frees a chunk now instead of some time: of ES2024, which the typings lack. */
-export function free(chunk: Chunk): void {
-  (chunk.buffer as ArrayBuffer & { transfer(bytes: number): ArrayBuffer }).transfer(0);
-}

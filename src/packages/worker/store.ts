@@ -9,7 +9,7 @@ import { HypnosError } from '../../shared/errors.ts';
 import type { PackageId } from '../../shared/types.ts';
 import { STORE_FOLDER, STORE_ROOMS, listRecords } from '../installed.ts';
 import type { InstalledRecord, PendingRecord, StoreRoom } from '../installed.ts';
-import { createSha256, free } from './sha256.ts';
+import { createSha256 } from './sha256.ts';
 import type { Chunk } from './sources.ts';
 
 /** Of the File System standard; the DOM typings lack it. */
@@ -149,10 +149,7 @@ export class PackageStore {
 /** SHA-256 of a stored file. */
 export async function hashBlob(file: Blob, chunks: AsyncIterable<Chunk>): Promise<string> {
   const hash = await createSha256(file.size);
-  for await (const chunk of chunks) {
-    hash.update(chunk);
-    free(chunk);
-  }
+  for await (const chunk of chunks) hash.update(chunk);
   return hash.digest();
 }
 
@@ -167,13 +164,11 @@ async function write(
   try {
     const hash = await createSha256(file.bytes);
     for await (const chunk of chunks) {
-      const count = chunk.length;
-      if (filled + count > file.bytes) throw corrupt(file, `longer than ${file.bytes} bytes`);
+      if (filled + chunk.length > file.bytes) throw corrupt(file, `longer than ${file.bytes} bytes`);
       hash.update(chunk);
       writeAll(access, chunk, filled);
-      free(chunk);
-      filled += count;
-      onBytes(count);
+      filled += chunk.length;
+      onBytes(chunk.length);
     }
     if (filled !== file.bytes) throw corrupt(file, `${filled} of ${file.bytes} bytes`);
     const hashing = hash.digest(); // on a thread of its own, while this one waits for the disk

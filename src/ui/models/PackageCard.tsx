@@ -7,7 +7,7 @@ import { Button, ErrorNotice, Pill, ProgressBar, cx } from '../components/index.
 import { formatBytes, formatCount, formatNumber } from '../format.ts';
 import { useShell } from '../shell.ts';
 import { LoadProgressLine } from './LoadProgressLine.tsx';
-import { OriginPills, PackageCare, SmallerContext } from './PackageCare.tsx';
+import { CpuInstead, OriginPills, PackageCare, SmallerContext } from './PackageCare.tsx';
 import { PackageDetails } from './PackageDetails.tsx';
 import { ProgressFigures } from './ProgressFigures.tsx';
 import { titleIn } from './useModelLine.ts';
@@ -125,6 +125,7 @@ export function PackageCard({ summary, actions }: PackageCardProps) {
               {failure.code === 'gpu-out-of-memory' && (
                 <SmallerContext summary={summary} onChosen={() => void actions.load(summary.id)} />
               )}
+              <CpuInstead error={failure} onChosen={() => void actions.load(summary.id)} />
             </>
           }
         />

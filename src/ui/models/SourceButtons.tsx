@@ -75,4 +75,4 @@ export function ArchiveButton({ onPicked, testId, children, ...button }: SourceB
   );
 }
 
-const ARCHIVE_TYPES = '.hypnos,.zip';
+const ARCHIVE_TYPES = '.hypnos,.zip,.tar';
