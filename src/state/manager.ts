@@ -9,7 +9,7 @@ import type { StoreApi } from 'zustand/vanilla';
 import type { ImportProgress } from '../packages/import.ts';
 import { spawnImportWorker } from '../packages/importWorker.ts';
 import type { ImportWorker } from '../packages/importWorker.ts';
-import { listRecords, openRoom, readInstalled } from '../packages/installed.ts';
+import { STORE_FOLDER, STORE_LOCK, listRecords, openRoom, readInstalled } from '../packages/installed.ts';
 import type { InstalledRecord, PendingRecord } from '../packages/installed.ts';
 import type { SourceDescriptor } from '../packages/source.ts';
 import { fetchIndex, locate } from '../packages/served.ts';
@@ -189,6 +189,16 @@ async function serverSource(key: PackageId, modelsUrl: string): Promise<SourceDe
 
 function titleOf(manifest: string): { readonly zh: string; readonly en: string } {
   return (JSON.parse(manifest) as { title: { zh: string; en: string } }).title;
+}
+
+/** Deletes every package in this browser, with what is left of imports; waits for another tab's import to end. */
+export async function eraseInstalled(): Promise<void> {
+  const { storage, locks } = navigator as { storage?: StorageManager; locks?: LockManager };
+  if (!storage || !locks || !(await openRoom('staging'))) return;
+  await locks.request(STORE_LOCK, async () => {
+    const root = await storage.getDirectory();
+    await root.removeEntry(STORE_FOLDER, { recursive: true });
+  });
 }
 
 /** Held, shared, by every open page. */

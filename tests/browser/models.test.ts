@@ -36,7 +36,8 @@ const served = () => page.getByRole('article').filter({ hasText: '随页面提�
 const storedBlobs = () =>
   page.evaluate(async () => {
     const root = await navigator.storage.getDirectory();
-    const blobs = await (await root.getDirectoryHandle('hypnos-packages')).getDirectoryHandle('blobs');
+    const store = await root.getDirectoryHandle('hypnos-packages', { create: true });
+    const blobs = await store.getDirectoryHandle('blobs', { create: true });
     let count = 0;
     for await (const name of (blobs as unknown as { keys(): AsyncIterable<string> }).keys())
       count += name.length > 0 ? 1 : 0;
@@ -224,20 +225,33 @@ describe('letting it go', () => {
   });
 });
 
+test('erasing everything takes the installed models too', async () => {
+  expect(await installed().count()).toBe(1);
+  await page.goto(`${site.url}#/settings`);
+  await page.getByRole('button', button('清除…')).click();
+  await page.getByRole('textbox', { name: /输入/ }).fill('清除');
+  const reloaded = page.waitForEvent('load');
+  await page.getByRole('button', button('全部清除')).click();
+  await reloaded;
+  await page.goto(`${site.url}#/models`);
+  await served().waitFor();
+  expect(await installed().count()).toBe(0);
+  expect(await storedBlobs()).toBe(0);
+});
+
 describe('what a graphics processor cannot do', () => {
-  /** A page whose engine cannot load this way, on a profile of its own: the choices made there stay there. */
+  /** A page whose engine cannot load this way. Its port is an origin of its own: the choices made there stay there. */
   async function withFailingLoad(
     load: NonNullable<Parameters<typeof scriptedEngine>[0]>,
     action: (card: Locator, failing: Page) => Promise<void>,
   ): Promise<void> {
     const failingSite = await startSite({ override: await scriptedEngine(load) });
-    const failingBrowser = await launchBrowser({ webgpu: false });
+    const failing = await browser.newPage(`${failingSite.url}#/models`);
     try {
-      const failing = await failingBrowser.newPage(`${failingSite.url}#/models`);
       await waitForPhase(failing, 'failed');
       await action(failing.getByRole('article').first(), failing);
     } finally {
-      await failingBrowser.close();
+      await failing.close();
       await failingSite.close();
     }
   }

@@ -134,10 +134,23 @@ async function names(room: 'blobs' | 'staging'): Promise<readonly string[]> {
   return found;
 }
 
-/** Blobs that no installed package lists, and files left in staging. */
+/** When each blob was written, milliseconds since 1970: one that stays as it is was not written again. */
+async function blobTimes(): Promise<Readonly<Record<string, number>>> {
+  const folder = await openRoom('blobs');
+  const times: Record<string, number> = {};
+  if (folder)
+    for await (const [name, handle] of folder.entries())
+      times[name] = (await (handle as FileSystemFileHandle).getFile()).lastModified;
+  return times;
+}
+
+/** Blobs that no installed package and no import to go on with lists, and files left in staging. */
 async function orphans(): Promise<readonly string[]> {
+  const pending = await listRecords<PendingRecord>('pending');
   const wanted = new Set(
-    (await listInstalled()).flatMap(({ manifest }) => manifest.files.map((file) => file.sha256)),
+    [...pending, ...(await listInstalled()).map(({ manifest }) => manifest)].flatMap(({ files }) =>
+      files.map((file) => file.sha256),
+    ),
   );
   return [...(await names('blobs')).filter((name) => !wanted.has(name)), ...(await names('staging'))];
 }
@@ -326,15 +339,17 @@ async function importFromPulledStick(name: string, share: number) {
   const order = listed(content);
   for (const path of order.slice(Math.floor(order.length * share))) await folder.removeEntry(path);
   const lost = await worker.import({ kind: 'files', name, files }, NO_TRUSTED_KEYS, () => {});
-  const loadable = (await listInstalled()).map(({ manifest }) => manifest.id);
+  const loadable = await readAll();
   await writeStick(name, content);
-  const blobsBefore = (await names('blobs')).length;
+  const before = await blobTimes();
   const resumed = await importStick(name);
+  const after = await blobTimes();
   return {
     lost: lost.ok ? null : lost.error.code,
     loadable,
     resumed: resumed.ok,
-    blobsBefore,
+    /** Of what was verified before the stick was pulled: what the second import wrote again. */
+    rewritten: Object.keys(before).filter((blob) => before[blob] !== after[blob]),
   };
 }
 
@@ -377,6 +392,7 @@ const test = {
   importFetchingLibrary,
   importFromPulledStick,
   readAll,
+  blobTimes,
   orphans,
   blobCount: async () => (await names('blobs')).length,
   pending: async () => (await listRecords('pending')).map(({ key }) => key),
