@@ -120,7 +120,7 @@ export class PackageStore {
   }
 
   /**
-   * Deletes what no record speaks of: blobs, unreadable records, everything in staging.
+   * Deletes what no record speaks of: blobs, unreadable records, everything in staging. What cannot be deleted now stays.
    * @param purge also the packages that were removed
    * @returns bytes freed
    */
@@ -129,8 +129,12 @@ export class PackageStore {
     const remove = async (room: StoreRoom, name: string) => {
       const handle = await this.#rooms[room].getFileHandle(name).catch(() => null);
       const size = handle ? (await handle.getFile()).size : 0;
-      await this.#rooms[room].removeEntry(name, { recursive: true });
-      freed += size;
+      try {
+        await this.#rooms[room].removeEntry(name, { recursive: true });
+        freed += size;
+      } catch {
+        // Something still reads it; it goes with the next collection, and the others need not wait.
+      }
     };
     if (purge) for (const name of await names(this.#rooms.removed)) await remove('removed', name);
     const wanted = new Set<string>();
