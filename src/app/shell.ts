@@ -95,6 +95,7 @@ export function createShell(stores: Stores): ShellStore {
       await stores.history.getState().eraseEverything();
       await (await import('../state/records.ts')).records.erase();
       await (await import('../library/documents.ts')).eraseLibrary();
+      await (await import('../state/manager.ts')).eraseInstalled();
       stores.settings.getState().reset();
       // What the service worker keeps of the page itself holds nothing of the user's.
       for (const name of await caches.keys()) if (!name.includes('precache')) await caches.delete(name);

@@ -15,7 +15,7 @@ export function fromFileList(list: Iterable<File>): SourceDescriptor {
   };
 }
 
-export const isArchiveName = (name: string): boolean => /\.(hypnos|zip)$/i.test(name);
+export const isArchiveName = (name: string): boolean => /\.(hypnos|zip|tar)$/i.test(name);
 
 /**
  * What was dropped: a folder, or one archive; null for anything else. Call it while the drop event is handled: the entries

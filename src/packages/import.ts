@@ -31,6 +31,15 @@ export interface ImportApi {
   cancel(): Promise<void>;
   /** @returns paths of damaged files, whose bytes are let go */
   verify(key: PackageId, onProgress: (progress: ImportProgress) => void): Promise<Result<readonly string[]>>;
+  /**
+   * Fetches only what is damaged again: every stored file is hashed, what differs or is missing is read from the source.
+   * @returns how many files were fetched
+   */
+  repair(
+    key: PackageId,
+    source: SourceDescriptor,
+    onProgress: (progress: ImportProgress) => void,
+  ): Promise<Result<number>>;
   /** Takes the package away; its bytes stay until `tidy(true)`. */
   remove(key: PackageId): Promise<Result<null>>;
   /** @throws 'package-not-found' where it is too late */

@@ -17,6 +17,7 @@ export function spawnImportWorker(): ImportWorker {
   return {
     import: (source, trusted, onProgress) => remote.import(source, trusted, Comlink.proxy(onProgress)),
     verify: (key, onProgress) => remote.verify(key, Comlink.proxy(onProgress)),
+    repair: (key, source, onProgress) => remote.repair(key, source, Comlink.proxy(onProgress)),
     cancel: () => remote.cancel(),
     remove: (key) => remote.remove(key),
     restore: (key) => remote.restore(key),

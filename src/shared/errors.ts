@@ -25,7 +25,7 @@ export const HYPNOS_ERROR_CODES = [
   'package-file-corrupt', // size or SHA-256 differs
   'package-unsupported', // format or engine version from the future
   'package-file-unexpected', // a file that the manifest does not list
-  'package-archive-invalid', // not an uncompressed zip, or one with tricks; detail.reason
+  'package-archive-invalid', // not an uncompressed zip or tar, or one with tricks; detail.reason
   'package-library-forbidden', // a wasm that asks for more than the engine gives
   'package-signature-invalid', // wrong, or missing where the hospital requires one
   'package-source-lost', // the stick was pulled, or the file changed while it was read

@@ -9,10 +9,11 @@ import type { StoreApi } from 'zustand/vanilla';
 import type { ImportProgress } from '../packages/import.ts';
 import { spawnImportWorker } from '../packages/importWorker.ts';
 import type { ImportWorker } from '../packages/importWorker.ts';
-import { listRecords, openRoom } from '../packages/installed.ts';
+import { STORE_FOLDER, STORE_LOCK, listRecords, openRoom, readInstalled } from '../packages/installed.ts';
 import type { InstalledRecord, PendingRecord } from '../packages/installed.ts';
 import type { PackageManifest } from '../packages/manifest.ts';
 import type { SourceDescriptor } from '../packages/source.ts';
+import { findServed } from '../packages/served.ts';
 import { fetchTrustedKeys } from '../packages/trustedKeys.ts';
 import { createRateMeter } from '../platform/rate.ts';
 import { HypnosError } from '../shared/errors.ts';
@@ -23,8 +24,8 @@ import type { ModelStore } from './types.ts';
 export type { SourceDescriptor } from '../packages/source.ts';
 
 export interface ManagerJob {
-  readonly kind: 'import' | 'verify';
-  /** The package that is verified; null for an import. */
+  readonly kind: 'import' | 'verify' | 'repair';
+  /** The package that is verified or repaired; null for an import. */
   readonly key: PackageId | null;
   readonly progress: ImportProgress;
   /** Null until known. */
@@ -56,6 +57,8 @@ export interface ManagerActions {
   importFrom(source: SourceDescriptor): Promise<void>;
   cancel(): void;
   verify(key: PackageId): Promise<void>;
+  /** Fetches what is damaged again. @param source 'server': the server that serves the page */
+  repair(key: PackageId, source: SourceDescriptor | 'server'): Promise<void>;
   remove(key: PackageId): Promise<void>;
   restore(key: PackageId): Promise<void>;
   discard(key: PackageId): Promise<void>;
@@ -147,6 +150,16 @@ export function createManager(model: ModelStore, modelsUrl: string): ManagerStor
         const damaged = await run('verify', key, (onProgress) => work().verify(key, onProgress));
         if (damaged) set({ checked: new Map(get().checked).set(key, damaged) });
       },
+      repair: async (key, source) => {
+        const fetched = await run('repair', key, async (onProgress) => {
+          const from = source === 'server' ? await serverSource(key, modelsUrl) : source;
+          return work().repair(key, from, onProgress);
+        });
+        if (fetched === null) return;
+        set({ checked: new Map(get().checked).set(key, []) });
+        const { engine, load } = model.getState();
+        if (engine.phase === 'failed' && engine.packageId === key) await load(key);
+      },
       remove: async (key) => {
         const { engine, unload } = model.getState();
         const isLoaded =
@@ -168,8 +181,29 @@ export function createManager(model: ModelStore, modelsUrl: string): ManagerStor
   return store;
 }
 
+/**
+ * The package's folder on the server that serves the page: where it was installed from, or the served package of its id.
+ * @throws HypnosError 'package-not-found', 'network-unavailable'
+ */
+async function serverSource(key: PackageId, modelsUrl: string): Promise<SourceDescriptor> {
+  const { source } = await readInstalled(key);
+  if (source.kind === 'url') return { kind: 'url', baseUrl: new URL(source.name, modelsUrl).href };
+  const served = await findServed(modelsUrl, (url, init) => fetch(url, init), key.split('@', 1)[0] ?? key);
+  return { kind: 'url', baseUrl: served.baseUrl };
+}
+
 function contentOf({ manifest }: InstalledRecord): Pick<PackageManifest, 'title' | 'version'> {
   return JSON.parse(manifest) as PackageManifest;
+}
+
+/** Deletes every package in this browser, with what is left of imports; waits for another tab's import to end. */
+export async function eraseInstalled(): Promise<void> {
+  const { storage, locks } = navigator as { storage?: StorageManager; locks?: LockManager };
+  if (!storage || !locks || !(await openRoom('staging'))) return;
+  await locks.request(STORE_LOCK, async () => {
+    const root = await storage.getDirectory();
+    await root.removeEntry(STORE_FOLDER, { recursive: true });
+  });
 }
 
 /** Held, shared, by every open page. */

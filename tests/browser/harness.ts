@@ -155,9 +155,14 @@ export async function bundle(entry: string): Promise<string> {
   return chunk.code;
 }
 
-/** An override that puts the scripted engine (tests/browser/scripted-worker.ts) in the place of the real worker. */
-export async function scriptedEngine(): Promise<(path: string) => Override | undefined> {
-  const body = await bundle('tests/browser/scripted-worker.ts');
+/**
+ * An override that puts the scripted engine (tests/browser/scripted-worker.ts) in the place of the real worker.
+ * @param load how its loads on the GPU fail; null: not at all
+ */
+export async function scriptedEngine(
+  load: { readonly code: string; readonly roomForTokens?: number } | null = null,
+): Promise<(path: string) => Override | undefined> {
+  const body = `globalThis.scriptedLoad = ${JSON.stringify(load)};\n${await bundle('tests/browser/scripted-worker.ts')}`;
   return (file) =>
     /^\/assets\/engine\.worker-[\w-]+\.js$/.test(file) ? { body, type: 'text/javascript' } : undefined;
 }

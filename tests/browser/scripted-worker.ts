@@ -10,7 +10,14 @@
  */
 import * as Comlink from 'comlink';
 import type { DeviceReport, EngineApi, GenerateOutcome, LoadedModel } from '../../src/engine/shared/api.ts';
-import type { Result } from '../../src/shared/errors.ts';
+import type { CodedError, Result } from '../../src/shared/errors.ts';
+
+/** Set by `scriptedEngine`: loads fail with this code on the GPU, or only with more context than the device has room for. */
+interface ScriptedLoad {
+  readonly code: CodedError['code'];
+  readonly roomForTokens?: number;
+}
+declare const scriptedLoad: ScriptedLoad | null;
 
 const CONTEXT_WINDOW = 2048;
 let running: { id: string; stopped: boolean } | null = null;
@@ -51,7 +58,11 @@ const report: DeviceReport = {
 const api: EngineApi = {
   report: () => Promise.resolve(report),
   ping: () => Promise.resolve(),
-  load: async (location, _options, onProgress) => {
+  load: async (location, options, onProgress) => {
+    const contextWindowSize = options.contextWindowSize ?? CONTEXT_WINDOW;
+    const isOnCpu = options.engine === 'wllama';
+    if (scriptedLoad && !isOnCpu && contextWindowSize > (scriptedLoad.roomForTokens ?? 0))
+      return { ok: false, error: { code: scriptedLoad.code, detail: {} } };
     for (const [index, stage] of (['manifest', 'files', 'weights', 'shaders', 'ready'] as const).entries()) {
       onProgress({
         stage,
@@ -66,9 +77,9 @@ const api: EngineApi = {
     model = {
       id: location.id,
       title: { zh: '脚本引擎', en: 'Scripted engine' },
-      contextWindowSize: CONTEXT_WINDOW,
+      contextWindowSize,
       library: 'software',
-      engine: 'web-llm',
+      engine: isOnCpu ? 'wllama' : 'web-llm',
       engineReason: 'gpu-fits',
     };
     return { ok: true, value: model };

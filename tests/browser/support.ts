@@ -33,3 +33,25 @@ export async function waitForServiceWorker(page: Page): Promise<void> {
     timeout: ENGINE_TIMEOUT_MS,
   });
 }
+
+/** Flips a bit of a file of an installed package, as a failing disk does. */
+export async function flipByteInStore(page: Page, file: string): Promise<void> {
+  await page.evaluate(async (wanted) => {
+    const root = await navigator.storage.getDirectory();
+    const store = await root.getDirectoryHandle('hypnos-packages');
+    const records = await store.getDirectoryHandle('installed');
+    const blobs = await store.getDirectoryHandle('blobs');
+    for await (const record of (
+      records as unknown as { values(): AsyncIterable<FileSystemFileHandle> }
+    ).values()) {
+      const { manifest } = JSON.parse(await (await record.getFile()).text()) as { manifest: string };
+      const { files } = JSON.parse(manifest) as { files: { path: string; sha256: string }[] };
+      const handle = await blobs.getFileHandle(files.find(({ path }) => path === wanted)?.sha256 ?? '');
+      const bytes = new Uint8Array(await (await handle.getFile()).arrayBuffer());
+      bytes[0] = (bytes[0] ?? 0) ^ 1;
+      const writable = await handle.createWritable();
+      await writable.write(bytes);
+      await writable.close();
+    }
+  }, file);
+}

@@ -1,12 +1,13 @@
 /**
- * A `.hypnos` archive: an uncompressed zip. zip.js reads its index; each entry is then a slice of the file, so the archive is
- * read once, front to back, and never lies in memory.
+ * A `.hypnos` archive: an uncompressed zip or tar. zip.js reads a zip's index, tar.ts a tar's; each entry is then a slice of
+ * the file, so the archive is read once, front to back, and never lies in memory.
  *
- * Refused: compressed, encrypted, duplicate or overlapping entries, and names that lead out of the folder.
+ * Refused: links, compressed, encrypted, duplicate or overlapping entries, and names that lead out of the folder.
  */
 import { BlobReader, ZipReader, configure } from '@zip.js/zip.js';
 import type { Entry } from '@zip.js/zip.js';
 import { HypnosError } from '../../shared/errors.ts';
+import { TarError, isTar, readTar } from './tar.ts';
 
 configure({ useWebWorkers: false });
 
@@ -20,6 +21,41 @@ const LOCAL_HEADER_SIGNATURE = 0x04034b50;
  * @throws HypnosError 'package-archive-invalid' with `file` (an entry's name, or the archive's) and `reason`
  */
 export async function openArchive(archive: File): Promise<ReadonlyMap<string, Blob>> {
+  let isOfTar: boolean;
+  try {
+    isOfTar = await isTar(archive);
+  } catch {
+    throw new HypnosError('package-source-lost', { file: archive.name });
+  }
+  return isOfTar ? openTar(archive) : openZip(archive);
+}
+
+async function openTar(archive: File): Promise<ReadonlyMap<string, Blob>> {
+  const files = new Map<string, Blob>();
+  const seen = new Set<string>();
+  let count = 0;
+  try {
+    for await (const { name: written, isDirectory, start, bytes } of readTar(archive)) {
+      count += 1;
+      if (count > ENTRIES_MAX) throw invalid(archive.name, `more than ${ENTRIES_MAX} entries`);
+      const name = written.replace(/^\.\//, ''); // as `tar -c .` writes them
+      if (isDirectory && name.replace(/\/$/, '') === '') continue;
+      checkName(name);
+      if (isDirectory) continue;
+      const folded = name.toLowerCase();
+      if (seen.has(folded)) throw invalid(name, 'listed twice');
+      seen.add(folded);
+      files.set(name, archive.slice(start, start + bytes));
+    }
+  } catch (error) {
+    if (error instanceof TarError) throw invalid(error.entry ?? archive.name, error.message);
+    if (error instanceof DOMException) throw new HypnosError('package-source-lost', { file: archive.name });
+    throw error;
+  }
+  return files;
+}
+
+async function openZip(archive: File): Promise<ReadonlyMap<string, Blob>> {
   const entries = await listEntries(archive);
   const files = new Map<string, Blob>();
   const seen = new Set<string>();
@@ -57,12 +93,16 @@ async function listEntries(archive: File): Promise<readonly Entry[]> {
   }
 }
 
-function checkEntry(entry: Entry): void {
-  const { filename } = entry;
+function checkName(filename: string): void {
   const segments = filename.replace(/\/$/, '').split('/');
   const isOutside = segments.some((segment) => segment === '' || segment === '.' || segment === '..');
   // eslint-disable-next-line no-control-regex -- that is what must not be in a name
   if (isOutside || /[\\:\x00-\x1f]/.test(filename)) throw invalid(filename, 'not a path inside the archive');
+}
+
+function checkEntry(entry: Entry): void {
+  const { filename } = entry;
+  checkName(filename);
   if (entry.encrypted) throw invalid(filename, 'encrypted');
   if (
     !entry.directory &&

@@ -7,7 +7,8 @@ import type { ImportApi, ImportProgress } from '../import.ts';
 import { STORE_LOCK, readInstalled } from '../installed.ts';
 import type { TrustedKeys } from '../signature.ts';
 import type { SourceDescriptor } from '../source.ts';
-import { importPackage, verifyInstalled } from './importer.ts';
+import { importPackage, repairInstalled, verifyInstalled } from './importer.ts';
+import { releaseSha256 } from './sha256.ts';
 import { openSource } from './sources.ts';
 import { PackageStore } from './store.ts';
 
@@ -59,6 +60,7 @@ async function withProgress<Value>(
     },
   });
   await last;
+  releaseSha256();
   onProgress[Comlink.releaseProxy]?.();
   if (running === mine) running = null;
   return result;
@@ -71,6 +73,10 @@ const api = {
     ),
   verify: (key: PackageId, onProgress: Remote) =>
     withProgress(onProgress, async (context) => verifyInstalled(await readInstalled(key), context)),
+  repair: (key: PackageId, source: SourceDescriptor, onProgress: Remote) =>
+    withProgress(onProgress, async (context) =>
+      repairInstalled(await readInstalled(key), await openSource(source), context),
+    ),
   cancel: () => {
     running?.abort();
   },

@@ -19,8 +19,8 @@ import type { TrustedKeys } from '../signature.ts';
 import type { ImportProgress, ImportStage } from '../import.ts';
 import { checkLibrary } from './libraryImports.ts';
 import { makeManifest, plainFiles } from './plain.ts';
-import type { OpenSource } from './sources.ts';
-import { CHUNK_BYTES } from './sources.ts';
+import { chunksOf } from './sources.ts';
+import type { Chunk, OpenSource } from './sources.ts';
 import { PackageStore, hashBlob } from './store.ts';
 
 const MANIFEST_BYTES_MAX = 8 * 2 ** 20;
@@ -235,7 +235,7 @@ async function checkIfLibrary(store: PackageStore, file: PackageFile): Promise<v
 }
 
 async function isDamaged(stored: Blob, file: PackageFile, context: ImportContext): Promise<boolean> {
-  return (await hashBlob(stored, chunksOf(stored, context.signal))) !== file.sha256;
+  return (await hashBlob(stored, storedChunks(stored, context.signal))) !== file.sha256;
 }
 
 /**
@@ -257,7 +257,8 @@ export async function verifyInstalled(
   for (const file of files) {
     meter.begin('checking', file.path);
     const blob = await store.blob(file.sha256, file.bytes);
-    const isRight = blob && (await hashBlob(blob, chunksOf(blob, context.signal, meter.add))) === file.sha256;
+    const isRight =
+      blob && (await hashBlob(blob, storedChunks(blob, context.signal, meter.add))) === file.sha256;
     if (isRight) continue;
     damaged.push(file.path);
     await store.dropBlob(file.sha256);
@@ -265,20 +266,48 @@ export async function verifyInstalled(
   return damaged;
 }
 
-async function* chunksOf(
+/**
+ * Makes an installed package whole again without installing it: what `verifyInstalled` finds is read from the source and kept
+ * only under the hash that the installed manifest names, so the source need not be trusted. Broken off, it goes on later.
+ * @param source holds the package, under the same paths; its own manifest is not asked
+ * @returns how many files were fetched
+ * @throws HypnosError 'package-file-missing', 'package-file-corrupt' where the source has another version, and as a read
+ */
+export async function repairInstalled(
+  record: InstalledRecord,
+  source: OpenSource,
+  context: Pick<ImportContext, 'signal' | 'onProgress'>,
+): Promise<number> {
+  const folder = findPackage(source);
+  const damaged = new Set(await verifyInstalled(record, context));
+  const store = await PackageStore.open();
+  const files = parseManifest(record.manifest).files.filter(({ path }) => damaged.has(path));
+  const meter = new Meter(
+    files.reduce((sum, { bytes }) => sum + bytes, 0),
+    context,
+  );
+  for (const file of files) {
+    if (context.signal.aborted) throw new HypnosError('cancelled');
+    meter.begin('copying', file.path);
+    await store.put(file, readFile(folder, file.path, context), meter.add);
+  }
+  return files.length;
+}
+
+/** A stored file's chunks. */
+async function* storedChunks(
   blob: Blob,
   signal: AbortSignal,
   onBytes: (count: number) => void = () => {},
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  for (let offset = 0; offset < blob.size; offset += CHUNK_BYTES) {
+): AsyncGenerator<Chunk> {
+  for await (const chunk of chunksOf(blob)) {
     if (signal.aborted) throw new HypnosError('cancelled');
-    const chunk = new Uint8Array(await blob.slice(offset, offset + CHUNK_BYTES).arrayBuffer());
     onBytes(chunk.length);
     yield chunk;
   }
 }
 
-function readFile(folder: PackageFolder, path: string, { signal }: ImportContext) {
+function readFile(folder: PackageFolder, path: string, { signal }: Pick<ImportContext, 'signal'>) {
   return folder.source.read(`${folder.prefix}${path}`, signal);
 }
 

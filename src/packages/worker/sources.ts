@@ -6,8 +6,8 @@ import { HypnosError } from '../../shared/errors.ts';
 import type { SourceDescriptor } from '../source.ts';
 import { openArchive } from './archive.ts';
 
-/** One read from disk. Files up to this size come as one chunk. */
-export const CHUNK_BYTES = 32 * 2 ** 20;
+/** One read, one write. */
+const CHUNK_BYTES = 2 * 2 ** 20;
 
 export type Chunk = Uint8Array<ArrayBuffer>;
 
@@ -52,8 +52,12 @@ function openBlobs(kind: OpenSource['kind'], name: string, blobs: ReadonlyMap<st
   };
 }
 
-/** The next chunk is on its way while the caller has the last one. */
-async function* readBlob(blob: Blob, path: string, signal: AbortSignal): AsyncGenerator<Chunk> {
+/**
+ * A blob in chunks; the next one is on its way while the caller has the last. Blob.stream() would take less memory, but its
+ * pieces of 64 KiB take three times as long (tests/bench/import.bench.ts). Small chunks, because what arrayBuffer() allocates
+ * stays until the garbage collector comes by.
+ */
+export async function* chunksOf(blob: Blob): AsyncGenerator<Chunk> {
   const readAt = (offset: number) => {
     const reading = blob.slice(offset, offset + CHUNK_BYTES).arrayBuffer();
     reading.catch(() => {}); // reported where it is awaited
@@ -61,15 +65,28 @@ async function* readBlob(blob: Blob, path: string, signal: AbortSignal): AsyncGe
   };
   let next = readAt(0);
   for (let offset = 0; offset < blob.size; offset += CHUNK_BYTES) {
-    let chunk: Chunk;
-    try {
-      chunk = new Uint8Array(await next);
-    } catch (error) {
-      throw lost(path, error);
-    }
-    if (signal.aborted) throw new HypnosError('cancelled');
+    const chunk = new Uint8Array(await next);
     if (offset + CHUNK_BYTES < blob.size) next = readAt(offset + CHUNK_BYTES);
     yield chunk;
+  }
+}
+
+async function* readBlob(blob: Blob, path: string, signal: AbortSignal): AsyncGenerator<Chunk> {
+  const chunks = chunksOf(blob);
+  try {
+    for (;;) {
+      let next: IteratorResult<Chunk>;
+      try {
+        next = await chunks.next();
+      } catch (error) {
+        throw lost(path, error);
+      }
+      if (next.done) return;
+      if (signal.aborted) throw new HypnosError('cancelled');
+      yield next.value;
+    }
+  } finally {
+    await chunks.return(undefined);
   }
 }
 

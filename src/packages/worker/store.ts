@@ -5,11 +5,11 @@
  *   chunks --hash beside write--> staging/<name> --hash right--> blobs/<sha256>
  *   record ---------------------> staging/<name> --------------> installed/<key>.json
  */
-import { createSHA256 } from 'hash-wasm';
 import { HypnosError } from '../../shared/errors.ts';
 import type { PackageId } from '../../shared/types.ts';
-import { STORE_FOLDER, STORE_ROOMS, listRecords, toHex } from '../installed.ts';
+import { STORE_FOLDER, STORE_ROOMS, listRecords } from '../installed.ts';
 import type { InstalledRecord, PendingRecord, StoreRoom } from '../installed.ts';
+import { createSha256 } from './sha256.ts';
 import type { Chunk } from './sources.ts';
 
 /** Of the File System standard; the DOM typings lack it. */
@@ -120,7 +120,7 @@ export class PackageStore {
   }
 
   /**
-   * Deletes what no record speaks of: blobs, unreadable records, everything in staging.
+   * Deletes what no record speaks of: blobs, unreadable records, everything in staging. What cannot be deleted now stays.
    * @param purge also the packages that were removed
    * @returns bytes freed
    */
@@ -129,8 +129,12 @@ export class PackageStore {
     const remove = async (room: StoreRoom, name: string) => {
       const handle = await this.#rooms[room].getFileHandle(name).catch(() => null);
       const size = handle ? (await handle.getFile()).size : 0;
-      await this.#rooms[room].removeEntry(name, { recursive: true });
-      freed += size;
+      try {
+        await this.#rooms[room].removeEntry(name, { recursive: true });
+        freed += size;
+      } catch {
+        // Something still reads it; it goes with the next collection, and the others need not wait.
+      }
     };
     if (purge) for (const name of await names(this.#rooms.removed)) await remove('removed', name);
     const wanted = new Set<string>();
@@ -148,13 +152,9 @@ export class PackageStore {
 
 /** SHA-256 of a stored file. */
 export async function hashBlob(file: Blob, chunks: AsyncIterable<Chunk>): Promise<string> {
-  let streamed: Awaited<ReturnType<typeof createSHA256>> | null = null;
-  for await (const chunk of chunks) {
-    if (chunk.length === file.size) return digest(chunk);
-    streamed ??= (await createSHA256()).init();
-    streamed.update(chunk);
-  }
-  return streamed ? streamed.digest() : digest(new Uint8Array(0));
+  const hash = await createSha256(file.size);
+  for await (const chunk of chunks) hash.update(chunk);
+  return hash.digest();
 }
 
 async function write(
@@ -166,23 +166,18 @@ async function write(
   const access = await handle.createSyncAccessHandle();
   let filled = 0;
   try {
-    let whole: Promise<string> | null = null;
-    let streamed: Awaited<ReturnType<typeof createSHA256>> | null = null;
+    const hash = await createSha256(file.bytes);
     for await (const chunk of chunks) {
       if (filled + chunk.length > file.bytes) throw corrupt(file, `longer than ${file.bytes} bytes`);
-      // WebCrypto hashes on a thread of its own, while this one writes, but only what it gets in one piece.
-      if (chunk.length === file.bytes) whole = digest(chunk);
-      else {
-        streamed ??= (await createSHA256()).init();
-        streamed.update(chunk);
-      }
+      hash.update(chunk);
       writeAll(access, chunk, filled);
       filled += chunk.length;
       onBytes(chunk.length);
     }
     if (filled !== file.bytes) throw corrupt(file, `${filled} of ${file.bytes} bytes`);
+    const hashing = hash.digest(); // on a thread of its own, while this one waits for the disk
     access.flush();
-    const sha256 = await (whole ?? streamed?.digest() ?? digest(new Uint8Array(0)));
+    const sha256 = await hashing;
     if (file.sha256 !== null && sha256 !== file.sha256) throw corrupt(file, 'SHA-256 differs');
     return sha256;
   } catch (error) {
@@ -197,10 +192,6 @@ function writeAll(access: FileSystemSyncAccessHandle, bytes: Uint8Array<ArrayBuf
   const written = access.write(bytes, { at });
   // Browsers differ: a full disk is an exception or a short write.
   if (written !== bytes.length) throw new DOMException('the disk is full', 'QuotaExceededError');
-}
-
-async function digest(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  return toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)));
 }
 
 async function move(

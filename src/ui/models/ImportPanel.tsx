@@ -1,18 +1,15 @@
-import { useRef, useState } from 'react';
+import { useState } from 'react';
 import type { DragEvent } from 'react';
 import { FolderOpen, PackageOpen } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
-import { describeDrop, describeFiles } from '../../state/bring.ts';
+import { describeDrop } from '../../state/bring.ts';
 import type { SourceDescriptor } from '../../state/manager.ts';
 import { Button, ErrorNotice, TextField, cx } from '../components/index.ts';
 import { Section } from '../components/Page.tsx';
 import { ProgressLine } from './ProgressLine.tsx';
+import { ArchiveButton, FolderButton } from './SourceButtons.tsx';
 import { useManager } from './useManager.ts';
 import styles from './ImportPanel.module.css';
-
-interface DirectoryPicker {
-  showDirectoryPicker?: (options: { id: string; mode: 'read' }) => Promise<FileSystemDirectoryHandle>;
-}
 
 /** Brings a model: a folder, an archive, what is dropped here, or an address of this site. */
 export function ImportPanel() {
@@ -24,22 +21,9 @@ export function ImportPanel() {
   const fail = useManager((state) => state.fail);
   const [isOver, setOver] = useState(false);
   const [address, setAddress] = useState('');
-  const folderInput = useRef<HTMLInputElement>(null);
-  const archiveInput = useRef<HTMLInputElement>(null);
   const isBusy = job !== null;
 
   const bring = (source: SourceDescriptor) => void importFrom(source);
-  const pickFolder = async () => {
-    const { showDirectoryPicker } = window as DirectoryPicker;
-    if (!showDirectoryPicker) return void folderInput.current?.click();
-    try {
-      const handle = await showDirectoryPicker.call(window, { id: 'hypnos-models', mode: 'read' });
-      bring({ kind: 'folder', handle });
-    } catch (error) {
-      const isChoice = error instanceof DOMException && error.name === 'AbortError';
-      if (!isChoice) folderInput.current?.click(); // blocked by policy: the older way needs no permission
-    }
-  };
   const onDrop = async (event: DragEvent) => {
     event.preventDefault();
     setOver(false);
@@ -63,47 +47,25 @@ export function ImportPanel() {
         onDrop={(event) => void onDrop(event)}
       >
         <div className={styles.buttons}>
-          <Button
+          <FolderButton
             variant="primary"
             icon={<FolderOpen size={16} aria-hidden />}
             disabled={isBusy}
-            onClick={() => void pickFolder()}
+            testId="import-folder"
+            onPicked={bring}
           >
             {t('add.folder')}
-          </Button>
-          <Button
+          </FolderButton>
+          <ArchiveButton
             icon={<PackageOpen size={16} aria-hidden />}
             disabled={isBusy}
-            onClick={() => archiveInput.current?.click()}
+            testId="import-archive"
+            onPicked={bring}
           >
             {t('add.archive')}
-          </Button>
+          </ArchiveButton>
         </div>
         <p className={styles.hint}>{t(isOver ? 'add.dropNow' : 'add.drop')}</p>
-        <input
-          ref={folderInput}
-          type="file"
-          hidden
-          // React knows the attribute only in lower case.
-          {...{ webkitdirectory: '' }}
-          data-testid="import-folder"
-          onChange={({ target }) => {
-            if (target.files?.length) bring(describeFiles([...target.files]));
-            target.value = '';
-          }}
-        />
-        <input
-          ref={archiveInput}
-          type="file"
-          hidden
-          accept=".hypnos,.zip"
-          data-testid="import-archive"
-          onChange={({ target }) => {
-            const file = target.files?.[0];
-            if (file) bring({ kind: 'archive', file });
-            target.value = '';
-          }}
-        />
         <form
           className={styles.address}
           onSubmit={(event) => {

@@ -2,16 +2,17 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { chooseContext, contextChoice, contextSizes } from '../../state/contextChoice.ts';
 import { fitOf } from '../../state/fit.ts';
-import { useModel, useStores } from '../../state/hooks.ts';
+import { useModel, useSettings, useStores } from '../../state/hooks.ts';
 import type { EngineName, PackageFacts, PackageSummary } from '../../state/types.ts';
 import type { GenerationStats } from '../../shared/types.ts';
 import { HypnosError } from '../../shared/errors.ts';
-import type { CodedError } from '../../shared/errors.ts';
+import type { CodedError, HypnosErrorCode } from '../../shared/errors.ts';
 import { Select } from '../components/controls.ts';
 import { Button, ErrorNotice, Pill } from '../components/index.ts';
 import { useErrorText } from '../../i18n/errors.ts';
 import { formatBytes, formatNumber } from '../format.ts';
 import { JobLine } from './ImportPanel.tsx';
+import { Repair } from './Repair.tsx';
 import { useAnswerGuard } from './useAnswerGuard.tsx';
 import { useLikelyEngine } from './useEngineLine.ts';
 import { useManager } from './useManager.ts';
@@ -42,9 +43,7 @@ export function PackageCare({ summary, facts, isRunning }: PackageCareProps) {
       )}
       <ContextChoice summary={summary} engine={engine} />
       {isRunning && <SpeedTest />}
-      {facts.installed && (
-        <InstalledActions id={summary.id} count={facts.files.length} isRunning={isRunning} />
-      )}
+      {facts.installed && <InstalledActions id={summary.id} facts={facts} isRunning={isRunning} />}
     </div>
   );
 }
@@ -130,16 +129,24 @@ function SpeedTest() {
   );
 }
 
+/** What a load or a verification says about a store whose bytes changed. */
+const DAMAGE: readonly HypnosErrorCode[] = ['package-file-corrupt', 'package-file-missing'];
+
 function InstalledActions({
   id,
-  count,
+  facts,
   isRunning,
 }: {
   readonly id: string;
-  readonly count: number;
+  readonly facts: PackageFacts;
   readonly isRunning: boolean;
 }) {
   const { t } = useTranslation('manager');
+  const count = facts.files.length;
+  const isLoadFailed = useModel(
+    ({ engine }) =>
+      engine.phase === 'failed' && engine.packageId === id && DAMAGE.includes(engine.error.code),
+  );
   const job = useManager((state) => state.job);
   const failure = useManager((state) => (state.failure?.key === id ? state.failure.error : null));
   const damaged = useManager((state) => state.checked.get(id));
@@ -147,7 +154,8 @@ function InstalledActions({
   const remove = useManager((state) => state.remove);
   const cancel = useManager((state) => state.cancel);
   const { guard, dialog } = useAnswerGuard('remove');
-  const isMine = job?.kind === 'verify' && job.key === id;
+  const isMine = job !== null && job.key === id;
+  const isDamaged = isLoadFailed || (damaged !== undefined && damaged.length > 0);
   return (
     <>
       <div className={styles.keepHead}>
@@ -175,6 +183,7 @@ function InstalledActions({
         </small>
       </div>
       {dialog}
+      {isDamaged && <Repair id={id} facts={facts} />}
       {isMine && <JobLine onCancel={cancel} />}
       {failure && <ErrorNotice error={failure} />}
     </>
@@ -193,6 +202,40 @@ export function OriginPills({ facts: { installed } }: { readonly facts: PackageF
         <Pill tone="ok">{t('signature.trusted', { name: signature.name })}</Pill>
       )}
     </>
+  );
+}
+
+/** What the processor does without. */
+const OF_THE_GPU: readonly HypnosErrorCode[] = [
+  'gpu-out-of-memory',
+  'gpu-device-lost',
+  'shader-f16-missing',
+  'webgpu-too-weak',
+  'webgpu-unavailable',
+];
+
+/** After a failure of the graphics processor: the same model on the processor, slower. */
+export function CpuInstead({
+  error,
+  onChosen,
+}: {
+  readonly error: CodedError;
+  readonly onChosen: () => void;
+}) {
+  const { t } = useTranslation('models');
+  const update = useSettings((state) => state.update);
+  const isOnCpu = useSettings((state) => state.engine === 'wllama');
+  if (isOnCpu || !OF_THE_GPU.includes(error.code)) return null;
+  return (
+    <Button
+      size="s"
+      onClick={() => {
+        update({ engine: 'wllama' });
+        onChosen();
+      }}
+    >
+      {t('engine.useCpu')}
+    </Button>
   );
 }
 

@@ -1,3 +1,4 @@
+/// <reference types="vite/client" />
 /** The package store without the rest of the page: packages.test.ts drives it through `window.packages`. */
 import minimal from '../../fixtures/manifests/good/minimal.json' with { type: 'json' };
 import type { ImportProgress } from '../../../src/packages/import.ts';
@@ -19,7 +20,10 @@ import { NO_TRUSTED_KEYS, SIGNATURE_FILE } from '../../../src/packages/signature
 import type { TrustedKeys } from '../../../src/packages/signature.ts';
 import type { PickedFile, SourceDescriptor } from '../../../src/packages/source.ts';
 import { HypnosError } from '../../../src/shared/errors.ts';
-import type { CodedError } from '../../../src/shared/errors.ts';
+import type { CodedError, Result } from '../../../src/shared/errors.ts';
+import { trustedScriptUrl } from '../../../src/platform/trustedTypes.ts';
+import { fromFileList } from '../../../src/packages/gather.ts';
+import copyWorkerUrl from './copy.worker.ts?worker&url';
 
 const worker = spawnImportWorker();
 type Content = Map<string, Uint8Array<ArrayBuffer>>;
@@ -130,10 +134,23 @@ async function names(room: 'blobs' | 'staging'): Promise<readonly string[]> {
   return found;
 }
 
-/** Blobs that no installed package lists, and files left in staging. */
+/** When each blob was written, milliseconds since 1970: one that stays as it is was not written again. */
+async function blobTimes(): Promise<Readonly<Record<string, number>>> {
+  const folder = await openRoom('blobs');
+  const times: Record<string, number> = {};
+  if (folder)
+    for await (const [name, handle] of folder.entries())
+      times[name] = (await (handle as FileSystemFileHandle).getFile()).lastModified;
+  return times;
+}
+
+/** Blobs that no installed package and no import to go on with lists, and files left in staging. */
 async function orphans(): Promise<readonly string[]> {
+  const pending = await listRecords<PendingRecord>('pending');
   const wanted = new Set(
-    (await listInstalled()).flatMap(({ manifest }) => manifest.files.map((file) => file.sha256)),
+    [...pending, ...(await listInstalled()).map(({ manifest }) => manifest)].flatMap(({ files }) =>
+      files.map((file) => file.sha256),
+    ),
   );
   return [...(await names('blobs')).filter((name) => !wanted.has(name)), ...(await names('staging'))];
 }
@@ -322,20 +339,51 @@ async function importFromPulledStick(name: string, share: number) {
   const order = listed(content);
   for (const path of order.slice(Math.floor(order.length * share))) await folder.removeEntry(path);
   const lost = await worker.import({ kind: 'files', name, files }, NO_TRUSTED_KEYS, () => {});
-  const loadable = (await listInstalled()).map(({ manifest }) => manifest.id);
+  const loadable = await readAll();
   await writeStick(name, content);
-  const blobsBefore = (await names('blobs')).length;
+  const before = await blobTimes();
   const resumed = await importStick(name);
+  const after = await blobTimes();
   return {
     lost: lost.ok ? null : lost.error.code,
     loadable,
     resumed: resumed.ok,
-    blobsBefore,
+    /** Of what was verified before the stick was pulled: what the second import wrote again. */
+    rewritten: Object.keys(before).filter((blob) => before[blob] !== after[blob]),
   };
+}
+
+/** For folders on disk: the bench picks one here. */
+const picker = Object.assign(document.createElement('input'), { type: 'file', webkitdirectory: true });
+document.body.append(picker);
+
+/** Imports the picked folder. @returns milliseconds, up to the commit */
+async function importPicked(): Promise<number> {
+  const source = fromFileList(picker.files ?? []);
+  const start = performance.now();
+  const result: Result<string> = await worker.import(source, NO_TRUSTED_KEYS, () => {});
+  if (!result.ok) throw new Error(JSON.stringify(result.error));
+  return performance.now() - start;
+}
+
+/** Copies the picked folder into OPFS, unhashed, and deletes the copy. @returns milliseconds */
+async function copyPicked(): Promise<number> {
+  const source = fromFileList(picker.files ?? []);
+  if (source.kind !== 'files') throw new Error('no folder is picked');
+  const copier = new Worker(trustedScriptUrl(copyWorkerUrl), { type: 'module' });
+  const answer = await new Promise<unknown>((resolve) => {
+    copier.onmessage = ({ data }) => resolve(data);
+    copier.postMessage({ folder: 'copied', files: source.files });
+  });
+  copier.terminate();
+  if (typeof answer !== 'number') throw new Error(String(answer));
+  return answer;
 }
 
 const test = {
   worker,
+  importPicked,
+  copyPicked,
   makeStick: async (name: string, count: number, bytes: number, seed: number) => {
     await writeStick(name, await makePackage(name, count, bytes, seed));
   },
@@ -344,6 +392,7 @@ const test = {
   importFetchingLibrary,
   importFromPulledStick,
   readAll,
+  blobTimes,
   orphans,
   blobCount: async () => (await names('blobs')).length,
   pending: async () => (await listRecords('pending')).map(({ key }) => key),
