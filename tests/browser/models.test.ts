@@ -31,8 +31,8 @@ afterAll(async () => {
 /** What a button must be called, to the letter. */
 const button = (name: string | RegExp) => ({ name, exact: true }) as const;
 /** The demo's card: of the copy in this browser, or of the one on the server. */
-const installed = () => page.getByRole('article').filter({ hasText: '已安装' });
-const served = () => page.getByRole('article').filter({ hasText: '随页面提供' });
+const installed = () => page.getByRole('article').filter({ hasText: /导入 ·|从地址 .* 安装/ });
+const served = () => page.getByRole('article').filter({ hasText: '随页面提供 ·' });
 const storedBlobs = () =>
   page.evaluate(async () => {
     const root = await navigator.storage.getDirectory();
