@@ -2,7 +2,7 @@
  * llama.cpp in WebAssembly, as @wllama/wllama drives it: the only module that imports it.
  *
  * The library starts its workers from blob: URLs that it puts together from text. The page's policy allows scripts of
- * this origin only, so the same text is built into two files of ours (see build/wllamaScripts.ts) and `Worker` leads
+ * this origin only, so the same text is built into two files of ours (see src/engine/wllama.plugin.ts) and `Worker` leads
  * there while the library starts: nothing about the policy is loosened.
  */
 import { LoggerWithoutDebug, Wllama } from '@wllama/wllama';
@@ -31,24 +31,8 @@ export class LlamaRuntime {
   }
 
   /** Throws what the library throws. */
-  static async load({ model, contextWindowSize, threads }: RuntimeOptions): Promise<LlamaRuntime> {
-    const wllama = new Wllama(
-      { default: new URL(wasmUrl, self.location.href).href },
-      { suppressNativeLog: true, logger: LoggerWithoutDebug },
-    );
-    wllama.setCompat(null); // its default is another origin
-    await withOwnWorkers(threads, () =>
-      wllama.loadModel([model], {
-        n_ctx: contextWindowSize,
-        n_threads: threads,
-        n_gpu_layers: 0,
-        n_parallel: 1,
-        n_batch: PREFILL_CHUNK,
-        n_ubatch: PREFILL_CHUNK,
-        warmup: false,
-      }),
-    );
-    return new LlamaRuntime(wllama);
+  static async load(options: RuntimeOptions): Promise<LlamaRuntime> {
+    return new LlamaRuntime(await startLlama(options));
   }
 
   get threads(): number {
@@ -91,6 +75,32 @@ export class LlamaRuntime {
   async exit(): Promise<void> {
     await this.#wllama.exit();
   }
+}
+
+/** llama.cpp with a model, as the library hands it over. Throws what the library throws. */
+export async function startLlama({ model, contextWindowSize, threads }: RuntimeOptions): Promise<Wllama> {
+  const wllama = new Wllama(
+    { default: new URL(wasmUrl, self.location.href).href },
+    { suppressNativeLog: true, logger: LoggerWithoutDebug },
+  );
+  wllama.setCompat(null); // its default is another origin
+  await withOwnWorkers(threads, () =>
+    wllama.loadModel([model], {
+      n_ctx: contextWindowSize,
+      n_threads: threads,
+      n_gpu_layers: 0,
+      n_parallel: 1,
+      n_batch: PREFILL_CHUNK,
+      n_ubatch: PREFILL_CHUNK,
+      warmup: false,
+    }),
+  );
+  // The library does not look at whether llama.cpp took the model.
+  if (wllama.getModelMetadata().hparams.nVocab === 0) {
+    await wllama.exit();
+    throw new HypnosError('engine-load-failed', { message: 'llama.cpp refused the model' });
+  }
+  return wllama;
 }
 
 /** Penalties, then temperature, then top-p, as web-llm samples; llama.cpp's own order and extras are left out. */
