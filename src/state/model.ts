@@ -7,6 +7,7 @@
 import { createStore } from 'zustand/vanilla';
 import type { LoadedModel } from '../engine/shared/api.ts';
 import { HypnosError } from '../shared/errors.ts';
+import type { CodedError } from '../shared/errors.ts';
 import type { PackageId } from '../shared/types.ts';
 import type { LeasePort, StorePorts } from './ports.ts';
 import type { EngineLease, ModelActions, ModelState, ModelStore } from './types.ts';
@@ -52,6 +53,7 @@ export function createModelRoom(ports: StorePorts, whenIdle: () => Promise<void>
     lease: 'unknown',
     device: null,
     error: null,
+    gpuLosses: 0,
 
     ensureLoaded: async () => {
       wanted ??= { id: null };
@@ -73,6 +75,7 @@ export function createModelRoom(ports: StorePorts, whenIdle: () => Promise<void>
     unload: async () => {
       wanted = null;
       loading?.cancel();
+      set({ gpuLosses: 0 });
       await engine.unload();
     },
     setDefault: (id) => {
@@ -172,8 +175,15 @@ export function createModelRoom(ports: StorePorts, whenIdle: () => Promise<void>
     });
   }
 
+  let lastFailure: CodedError | null = null;
   const stopEngine = engine.subscribe((state) => {
     store.setState({ engine: state });
+    const failure =
+      state.phase === 'recovering' ? state.cause : state.phase === 'failed' ? state.error : lastFailure;
+    // One failure is told with every step of the recovery from it.
+    if (failure && failure !== lastFailure && failure.code.startsWith('gpu-'))
+      store.setState({ gpuLosses: store.getState().gpuLosses + 1 });
+    lastFailure = failure;
   });
   const { settled, dispose: disposeLease } = followLease(lease, clock, (shown) => {
     isHandingOver = false;

@@ -51,7 +51,7 @@ const report: DeviceReport = {
 const api: EngineApi = {
   report: () => Promise.resolve(report),
   ping: () => Promise.resolve(),
-  load: async (location, _options, onProgress) => {
+  load: async (location, options, onProgress) => {
     for (const [index, stage] of (['manifest', 'files', 'weights', 'shaders', 'ready'] as const).entries()) {
       onProgress({
         stage,
@@ -68,8 +68,8 @@ const api: EngineApi = {
       title: { zh: '脚本引擎', en: 'Scripted engine' },
       contextWindowSize: CONTEXT_WINDOW,
       library: 'software',
-      engine: 'web-llm',
-      engineReason: 'gpu-fits',
+      engine: options.engine === 'wllama' ? 'wllama' : 'web-llm',
+      engineReason: options.engine === 'wllama' ? 'chosen' : 'gpu-fits',
     };
     return { ok: true, value: model };
   },
