@@ -135,10 +135,11 @@ export class WllamaEngine implements Omit<EngineApi, 'ping' | 'onDeviceLost' | '
     const { LlamaRuntime } = await code;
     if (signal.aborted) throw new HypnosError('cancelled');
     meter.begin('shaders');
+    const measured = options.threads === undefined ? await LlamaRuntime.measure(options, signal) : null;
     const runtime = await LlamaRuntime.load({
       model: weights,
       contextWindowSize,
-      threads: options.threads ?? 1,
+      threads: options.threads ?? measured?.threads ?? 1,
     });
     if (signal.aborted) {
       await runtime.exit();
@@ -157,6 +158,7 @@ export class WllamaEngine implements Omit<EngineApi, 'ping' | 'onDeviceLost' | '
       engine: 'wllama',
       engineReason: reason,
       threads: runtime.threads,
+      ...(measured ? { threadMeasurement: measured } : {}),
     };
   }
 }

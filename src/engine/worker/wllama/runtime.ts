@@ -11,7 +11,10 @@ import { mainUrl, threadUrl } from 'virtual:wllama-scripts';
 import { trustedScriptUrl } from '../../../platform/trustedTypes.ts';
 import { HypnosError } from '../../../shared/errors.ts';
 import type { SamplingSettings } from '../../../shared/types.ts';
+import type { LoadOptions, ThreadMeasurement } from '../../shared/api.ts';
 import { tokenIds, tokenName } from '../gguf/plan.ts';
+import { isStillValid, measureThreads, modelOfZeros } from './threads.ts';
+import type { DecodeSpeed } from './threads.ts';
 
 export interface RuntimeOptions {
   readonly model: Blob;
@@ -22,6 +25,8 @@ export interface RuntimeOptions {
 
 /** Tokens that are read between two looks at whether to stop. */
 const PREFILL_CHUNK = 128;
+/** Tokens. */
+const MEASURED_CONTEXT = 256;
 
 export class LlamaRuntime {
   readonly #wllama: Wllama;
@@ -33,6 +38,45 @@ export class LlamaRuntime {
   /** Throws what the library throws. */
   static async load(options: RuntimeOptions): Promise<LlamaRuntime> {
     return new LlamaRuntime(await startLlama(options));
+  }
+
+  /**
+   * The measurement at hand if it is of this device and engine, else a new one, which takes a second or two.
+   * @returns null where threads are not to be had (the page is not isolated) or could not be measured
+   * @throws HypnosError 'cancelled'
+   */
+  static async measure(
+    { threadMeasurement: known }: Pick<LoadOptions, 'threadMeasurement'>,
+    signal: AbortSignal,
+  ): Promise<ThreadMeasurement | null> {
+    if (!self.crossOriginIsolated) return null;
+    const cores = navigator.hardwareConcurrency;
+    const version = Wllama.getLibllamaVersion();
+    if (isStillValid(known, cores, version)) return known;
+    const model = modelOfZeros(MEASURED_CONTEXT);
+    const speed: DecodeSpeed = async (threads, tokens, stop) => {
+      const runtime = await LlamaRuntime.load({ model, contextWindowSize: MEASURED_CONTEXT, threads });
+      const tokensPerSecond = await runtime.#decodeSpeed(tokens).finally(() => runtime.exit());
+      if (stop.aborted) throw new HypnosError('cancelled');
+      return tokensPerSecond;
+    };
+    try {
+      return await measureThreads(speed, cores, version, signal);
+    } catch (error) {
+      // A model that answers on one thread is better than none.
+      if (signal.aborted) throw error;
+      console.warn('threads could not be measured', error);
+      return null;
+    }
+  }
+
+  /** llama.cpp's own clock, prompt not counted. @returns tokens per second */
+  async #decodeSpeed(tokens: number): Promise<number> {
+    const request = { prompt: tokenName(1), max_tokens: tokens, temperature: 0, ignore_eos: true };
+    const { timings } = (await this.#wllama.createCompletion(request)) as unknown as {
+      readonly timings: { readonly predicted_per_second: number };
+    };
+    return timings.predicted_per_second;
   }
 
   get threads(): number {
