@@ -115,7 +115,7 @@ def scale_bound(model: PreTrainedModel, ids: list[int], token: int) -> float:
     model.zero_grad()
     model(torch.tensor([ids]), use_cache=False).logits[0, -1, token].backward()
     matrices = [p for p in model.parameters() if p.dim() == 2]
-    return 2.0**-11 * sum(float((p.grad * p).abs().sum()) for p in matrices if p.grad is not None)
+    return 2.0**-11 * sum(float((p.grad * p.detach()).abs().sum()) for p in matrices if p.grad is not None)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
