@@ -1,10 +1,10 @@
 import { useState } from 'react';
-import { DatabaseZap, RefreshCw, TriangleAlert, Wrench } from 'lucide-react';
+import { Cpu, DatabaseZap, RefreshCw, TriangleAlert, Wrench } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { useLocation } from 'wouter';
 import { useErrorText } from '../i18n/errors.ts';
 import type { CodedError } from '../shared/errors.ts';
-import { useChat, useHistory, useModel, useStores } from '../state/hooks.ts';
+import { useChat, useHistory, useModel, useSettings, useStores } from '../state/hooks.ts';
 import { Banner, Button } from '../ui/components/index.ts';
 import { useShell } from '../ui/shell.ts';
 
@@ -19,12 +19,16 @@ export function Banners() {
     <>
       <HistoryBanner />
       <UnsavedBanner />
+      <GpuLostBanner />
       {!isOnChat && <RecoveringBanner />}
       {!isOnChat && <OtherTabBanner />}
       <UpdateBanner />
     </>
   );
 }
+
+/** So many losses of the GPU, and the CPU is offered. */
+const GPU_LOSSES_BORNE = 2;
 
 const reload = () => {
   location.reload();
@@ -99,6 +103,37 @@ function UnsavedBanner() {
   return (
     <Banner tone="danger" icon={<TriangleAlert size={16} aria-hidden />} role="alert">
       {t('banner.unsaved', { total })}
+    </Banner>
+  );
+}
+
+/** A GPU that fails again will fail a third time; the CPU is slower and steady. */
+function GpuLostBanner() {
+  const { t } = useTranslation(['shell', 'models']);
+  const { model, settings } = useStores();
+  const isOffered = useModel((state) => state.gpuLosses >= GPU_LOSSES_BORNE);
+  const isOnCpu = useSettings((state) => state.engine === 'wllama');
+  if (!isOffered || isOnCpu) return null;
+  return (
+    <Banner
+      tone="warn"
+      icon={<Cpu size={16} aria-hidden />}
+      role="alert"
+      actions={
+        <Button
+          size="s"
+          variant="primary"
+          onClick={() => {
+            settings.getState().update({ engine: 'wllama' });
+            const { unload, ensureLoaded } = model.getState();
+            void unload().then(ensureLoaded);
+          }}
+        >
+          {t('models:engine.useCpu')}
+        </Button>
+      }
+    >
+      {t('banner.gpuLost')}
     </Banner>
   );
 }

@@ -13,8 +13,11 @@ export function startStores(): StoresHandle {
   const preference = () => stores.settings.getState().engine;
   const engine = createEngineClient({
     loadOptions: async (id) => {
-      const { contextChoice } = await import('../state/contextChoice.ts');
-      return { engine: preference(), ...contextChoice(id) };
+      const [{ contextChoice }, { knownThreads }] = await Promise.all([
+        import('../state/contextChoice.ts'),
+        import('../state/threads.ts'),
+      ]);
+      return { engine: preference(), ...contextChoice(id), ...knownThreads() };
     },
     locate: async (id) => {
       const { isInstalledKey, installedBaseUrl } = await import('../packages/installed.ts');
@@ -22,6 +25,10 @@ export function startStores(): StoresHandle {
       const { findServed } = await import('../packages/served.ts');
       return findServed(modelsUrl, fetchFile, id);
     },
+  });
+  engine.subscribe((state) => {
+    const measured = state.phase === 'ready' ? state.model.threadMeasurement : undefined;
+    if (measured) void import('../state/threads.ts').then(({ keepThreads }) => keepThreads(measured));
   });
   const stores = createStores(browserPorts({ engine, modelsUrl }));
   return stores;

@@ -7,6 +7,7 @@
 import { createStore } from 'zustand/vanilla';
 import type { LoadedModel } from '../engine/shared/api.ts';
 import { HypnosError } from '../shared/errors.ts';
+import type { CodedError } from '../shared/errors.ts';
 import type { PackageId } from '../shared/types.ts';
 import type { LeasePort, StorePorts } from './ports.ts';
 import type { EngineLease, ModelActions, ModelState, ModelStore, PackageSummary } from './types.ts';
@@ -65,6 +66,7 @@ export function createModelRoom(
     missing: null,
     device: null,
     error: null,
+    gpuLosses: 0,
 
     ensureLoaded: async () => {
       want(wanted ?? { id: null });
@@ -87,6 +89,7 @@ export function createModelRoom(
       want(null);
       loading?.cancel();
       answers.interruptAll();
+      set({ gpuLosses: 0 });
       await engine.unload();
     },
     setDefault: (id) => {
@@ -194,8 +197,15 @@ export function createModelRoom(
     });
   }
 
+  let lastFailure: CodedError | null = null;
   const stopEngine = engine.subscribe((state) => {
     store.setState({ engine: state });
+    const failure =
+      state.phase === 'recovering' ? state.cause : state.phase === 'failed' ? state.error : lastFailure;
+    // One failure is told with every step of the recovery from it.
+    if (failure && failure !== lastFailure && failure.code.startsWith('gpu-'))
+      store.setState({ gpuLosses: store.getState().gpuLosses + 1 });
+    lastFailure = failure;
     if (state.phase === 'idle') showMissing();
     if (state.phase !== 'ready') return;
     lastRun = store.getState().packages.find(({ id }) => id === state.model.id) ?? null;

@@ -183,6 +183,8 @@ export interface ModelState {
   readonly missing: PackageSummary | null;
   readonly device: DeviceReport | null;
   readonly error: CodedError | null;
+  /** Times that the GPU was lost under the model since it was first loaded. */
+  readonly gpuLosses: number;
 }
 export interface ModelActions {
   /** Loads the default package if this tab holds the engine; safe to call again. */

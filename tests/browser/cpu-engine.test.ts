@@ -46,6 +46,25 @@ describe('without WebGPU', () => {
     await browser.close();
   });
 
+  test('the threads were measured, and another load takes that as it is', async () => {
+    const { model } = await page.evaluate(() => {
+      const state = window.engine.client.getState();
+      return { model: state.phase === 'ready' ? state.model : null };
+    });
+    const measured = model?.threadMeasurement;
+    expect(measured?.threads).toBe(model?.threads);
+    expect(measured?.tokensPerSecond).toBeGreaterThan(0);
+    const known = { ...measured!, tokensPerSecond: 1, threads: 2 };
+    const other = await browser.newPage(site.url);
+    await other.evaluate(
+      (threadMeasurement) => window.startEngine({}, { engine: 'wllama', threadMeasurement }),
+      known,
+    );
+    const loaded = await other.evaluate(() => window.engine.load());
+    expect(loaded.model).toMatchObject({ threads: 2, threadMeasurement: known });
+    await other.close();
+  });
+
   test('the stages of a load are told', async () => {
     const stages = await page.evaluate(() => [...new Set(window.engine.progress.map(({ stage }) => stage))]);
     expect(stages).toEqual(['manifest', 'files', 'weights', 'starting', 'ready']);

@@ -80,7 +80,7 @@ const api: EngineApi = {
       contextWindowSize,
       library: 'software',
       engine: isOnCpu ? 'wllama' : 'web-llm',
-      engineReason: 'gpu-fits',
+      engineReason: isOnCpu ? 'chosen' : 'gpu-fits',
     };
     return { ok: true, value: model };
   },

@@ -119,6 +119,38 @@ describe('screens', () => {
   });
 });
 
+test('a GPU that is lost twice: the CPU is offered, taken with one button and remembered', async () => {
+  const page = await browser.newPage(site.url);
+  const offer = page.getByRole('button', { name: '改用处理器' });
+  const banner = page.getByRole('alert').filter({ hasText: '图形处理器又中断了' });
+  await waitForPhase(page, 'ready');
+  const engineOf = () =>
+    page.evaluate(
+      () => (JSON.parse(localStorage.getItem('hypnos.settings') ?? '{}') as { engine?: string }).engine,
+    );
+  const lose = async (times: number) => {
+    await composer(page).fill('#tokens 20 #lost 2');
+    await page.keyboard.press('Enter');
+    await expect.poll(() => page.getByText('#tokens 20 #lost 2').count()).toBeGreaterThanOrEqual(times);
+    await expect.poll(() => page.getByText('回答中断').count(), { timeout: 30_000 }).toBe(times);
+    await waitForPhase(page, 'ready');
+  };
+  await lose(1);
+  expect(await banner.count()).toBe(0);
+  await lose(2);
+  await banner.waitFor();
+  await offer.click();
+  await banner.waitFor({ state: 'detached' });
+  expect(await engineOf()).toBe('wllama');
+  await waitForPhase(page, 'ready');
+  await page.getByText('CPU', { exact: true }).first().waitFor();
+  await page.reload();
+  await waitForPhase(page, 'ready');
+  expect(await banner.count()).toBe(0);
+  await page.evaluate(() => localStorage.removeItem('hypnos.settings'));
+  await page.close();
+});
+
 describe('the list', () => {
   test('renames, pins, deletes and takes back', async () => {
     const page = await openSeeded();

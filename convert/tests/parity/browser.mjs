@@ -7,13 +7,14 @@
 // its own: nothing is cached from one package to the next. `problems` are what the page wrote as errors since the last
 // answer, WebGPU validation errors among them. The process ends when stdin does.
 import { createInterface } from 'node:readline';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { createPageServer, listen } from '../../../src/server/serve.mjs';
 import { CHROMIUM_ARGUMENTS, requireChromium } from '../../../tests/chromium.mjs';
+import { buildCpuPage } from './cpu-page.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const WEB_LLM = createRequire(import.meta.url).resolve('@mlc-ai/web-llm');
@@ -55,21 +56,12 @@ function packageFile(address) {
 const methods = {
   /** A new page in which web-llm loads the package `folder` with the library named. */
   async open({ folder, library, ...options }) {
-    const number = pages.size;
-    const context = await browser.newContext();
-    const page = await context.newPage();
-    const opened = { context, page, problems: [] };
-    pages.set(number, opened);
-    page.on('pageerror', (error) => opened.problems.push(String(error)));
-    page.on('console', (message) => {
-      if (message.type() === 'error') opened.problems.push(message.text());
-    });
-    await page.goto(`${origin}index.html`);
-    const mount = `package-${number}`;
-    mounts.set(mount, folder);
-    const model = `${origin}${mount}/`;
-    const loaded = await call(opened, 'load', { model, library: `${model}${library}`, ...options });
-    return { page: number, ...loaded };
+    return openPage(folder, '/page.mjs', (model) => ({ model, library: `${model}${library}`, ...options }));
+  },
+  /** A new page in which the CPU engine loads the package `folder`. */
+  async openCpu({ folder }) {
+    if (!mounts.has('cpu')) mounts.set('cpu', await buildCpuPage());
+    return openPage(folder, '/cpu/cpu.js', (model) => ({ model }));
   },
   /** Names of the optional features of the adapter. */
   async features() {
@@ -88,9 +80,28 @@ const methods = {
   },
 };
 
-/** Runs an exported function of page.mjs in the page. */
-function call({ page }, name, args) {
-  return page.evaluate(async ([name, args]) => (await import('/page.mjs'))[name](args), [name, args]);
+async function openPage(folder, module, loadArguments) {
+  const number = pages.size;
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const opened = { context, page, module, problems: [] };
+  pages.set(number, opened);
+  page.on('pageerror', (error) => opened.problems.push(String(error)));
+  page.on('console', (message) => {
+    if (message.type() === 'error') opened.problems.push(message.text());
+  });
+  await page.goto(`${origin}index.html`);
+  const mount = `package-${number}`;
+  mounts.set(mount, folder);
+  return { page: number, ...(await call(opened, 'load', loadArguments(`${origin}${mount}/`))) };
+}
+
+/** Runs an exported function of the page's module. */
+function call({ page, module }, name, args) {
+  return page.evaluate(
+    async ([module, name, args]) => (await import(module))[name](args),
+    [module, name, args],
+  );
 }
 
 function takeProblems() {
@@ -111,3 +122,4 @@ for await (const line of createInterface({ input: process.stdin })) {
 }
 await browser.close();
 server.close();
+if (mounts.has('cpu')) rmSync(mounts.get('cpu'), { recursive: true, force: true });

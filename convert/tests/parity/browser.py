@@ -122,6 +122,27 @@ class Session:
         return self._browser.request("call", page=self._page, name=name, args=args)
 
 
+class CpuSession:
+    """A package loaded by the page's CPU engine, in a page of its own."""
+
+    def __init__(self, browser: Browser, page: int, context_window: int) -> None:
+        self._browser = browser
+        self._page = page
+        self.context_window = context_window
+
+    def __enter__(self) -> CpuSession:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._browser.request("close", page=self._page)
+
+    def greedy(self, ids: Sequence[int], count: int) -> tuple[list[int], np.ndarray]:
+        """``count`` greedy tokens behind ``ids``, which end no answer, and (count, vocabulary) log-probabilities."""
+        args = {"ids": [int(i) for i in ids], "count": count}
+        result = self._browser.request("call", page=self._page, name="greedy", args=args)
+        return result["tokens"], np.stack([_unpack(row) for row in result["logprobs"].split(" ")])
+
+
 class Browser:
     """The browser process, started on entry and ended on exit."""
 
@@ -167,6 +188,15 @@ class Browser:
             "open", folder=str(folder), library=library, overrides=overrides or {}, emulateHalf=emulate_half
         )
         return Session(self, opened["page"], opened["loadMs"])
+
+    def open_cpu(self, folder: Path) -> CpuSession:
+        """Load the package ``folder`` with the page's CPU engine.
+
+        Raises:
+            PageError: the page refused it, or llama.cpp did.
+        """
+        opened = self.request("openCpu", folder=str(folder))
+        return CpuSession(self, opened["page"], opened["contextWindowSize"])
 
     def features(self) -> set[str]:
         """Optional WebGPU features of the adapter, ``shader-f16`` for one."""

@@ -52,11 +52,23 @@ export type EngineReason =
   | 'gpu-too-weak' // an adapter below what the package asks for
   | 'chosen'; // by the user
 
+/** How many threads the CPU engine runs fastest with, and what that was measured on. */
+export interface ThreadMeasurement {
+  readonly threads: number;
+  /** Of a small model made for the purpose: comparable on one device only. */
+  readonly tokensPerSecond: number;
+  /** Logical processors then. */
+  readonly cores: number;
+  readonly engineVersion: string;
+}
+
 export interface LoadOptions {
   /** Absent: 'auto'. */
   readonly engine?: EnginePreference;
-  /** Of the CPU engine. Absent: it decides. */
+  /** Of the CPU engine. Absent: as measured. */
   readonly threads?: number;
+  /** What an earlier load told. Absent, or of another device or engine: the CPU engine measures, which takes seconds. */
+  readonly threadMeasurement?: ThreadMeasurement;
   /** Tokens; at most the package's own. Absent: the package's own. */
   readonly contextWindowSize?: number;
 }
@@ -90,6 +102,8 @@ export interface LoadedModel {
   readonly engineReason: EngineReason;
   /** Of the CPU engine. */
   readonly threads?: number;
+  /** For later loads; absent where the number was given, or threads are not to be had. */
+  readonly threadMeasurement?: ThreadMeasurement;
 }
 
 export interface GenerateRequest {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { encodeHeader, paddingAfter, tensorBytes } from '../../../src/engine/worker/gguf/format.ts';
@@ -162,7 +163,7 @@ test('a file is as long as its header says, wherever the shards are cut', async 
     const pieces: Uint8Array[] = [];
     for await (const piece of transcoding.pieces(read)) pieces.push(piece);
     const embedding = tensorBytes({ name: '', type: 'q4_0', shape: [5, 64] });
-    expect(pieces.map(({ length }) => length)).toEqual([embedding + paddingAfter(embedding), 256]);
+    expect(pieces.map(({ length }) => length)).toEqual([embedding, paddingAfter(embedding), 256]);
     expect(transcoding.header.length % 32).toBe(0);
     outputs.push(Buffer.concat([transcoding.header, ...pieces]).toString('hex'));
   }
@@ -171,4 +172,126 @@ test('a file is as long as its header says, wherever the shards are cut', async 
 
 test('a header of no tensors is padded', () => {
   expect(encodeHeader(new Map(), []).length).toBe(32);
+});
+
+describe('of a larger package', () => {
+  const large: Hyperparameters = {
+    ...model('llama'),
+    hiddenSize: 2048,
+    vocabularySize: 24_000,
+    heads: 64,
+  };
+  // As halves, neither infinite nor NaN.
+  const random = (_: unknown, index: number) => Math.imul(index + 1, 0x9e3779b1) & 0x3bff3bff;
+  const cell = Uint32Array.from({ length: 1 << 16 }, random);
+  /** Three shards: the words of the largest tensor alone, then its scales and others. */
+  const shards: readonly TensorShard[] = [
+    shard('words', [['model.embed_tokens.q_weight', [24_000, 256], 'uint32']]),
+    shard('scales', [
+      ['model.embed_tokens.q_scale', [24_000, 64], 'float16'],
+      ['model.layers.0.self_attn.qkv_proj.q_weight', [2112, 256], 'uint32'],
+    ]),
+    shard('rest', [
+      ['model.layers.0.self_attn.qkv_proj.q_scale', [2112, 64], 'float16'],
+      ['model.norm.weight', [2048], 'float16'],
+    ]),
+  ];
+
+  function shard(
+    dataPath: string,
+    tensors: readonly (readonly [string, number[], 'uint32' | 'float16'])[],
+  ): TensorShard {
+    let byteOffset = 0;
+    const records = tensors.map(([name, shape, dtype]) => {
+      const nbytes = shape.reduce((product, size) => product * size, 1) * (dtype === 'uint32' ? 4 : 2);
+      const record = { name, shape, dtype, byteOffset, nbytes };
+      byteOffset += nbytes;
+      return record;
+    });
+    return { dataPath, records };
+  }
+  const bytesOf = ({ records }: TensorShard) => records.reduce((sum, { nbytes }) => sum + nbytes, 0);
+  function fill(path: string, into: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+    const pattern = new Uint8Array(cell.buffer);
+    for (let at = 0; at < into.length; at += pattern.length)
+      into.set(pattern.subarray(0, Math.min(pattern.length, into.length - at)), at);
+    into[0] = path.length;
+    return into;
+  }
+  async function transcode(
+    read: (path: string) => Uint8Array<ArrayBuffer>,
+    onPiece: (bytes: number) => void,
+  ) {
+    const digest = createHash('sha256');
+    const { pieces } = planTranscoding(shards, large, metadataOf(large, 64, 2));
+    for await (const piece of pieces((path) => Promise.resolve(read(path)))) {
+      onPiece(piece.length);
+      digest.update(piece);
+    }
+    return digest.digest('hex');
+  }
+
+  test('no more is held than the largest tensor and 64 MiB', async () => {
+    const sizes = new Map(shards.map((one) => [one.dataPath, bytesOf(one)]));
+    const fresh = await transcode(
+      (path) => fill(path, new Uint8Array(sizes.get(path) ?? 0)),
+      () => {},
+    );
+    // Two buffers in turn, each overwritten while the other is in use: what looked further back would read the wrong
+    // weights. With one piece, they are all that is held.
+    const size = Math.max(...sizes.values());
+    const buffers = [new Uint8Array(size), new Uint8Array(size)];
+    let reads = 0;
+    let heldMax = 0;
+    let shardsHeld = 0;
+    const lengths: number[] = [];
+    const reused = await transcode(
+      (path) => {
+        const length = sizes.get(path) ?? 0;
+        lengths.push(length);
+        shardsHeld = length + (lengths.at(-2) ?? 0);
+        const buffer = buffers[reads++ % 2] ?? buffers[0]!;
+        buffer.fill(0xff);
+        return fill(path, buffer.subarray(0, length));
+      },
+      (bytes) => {
+        heldMax = Math.max(heldMax, shardsHeld + bytes);
+      },
+    );
+    expect(reused).toBe(fresh);
+    const largestTensor = 24_000 * 256 * 4;
+    expect(heldMax).toBeLessThanOrEqual(largestTensor + 64 * 2 ** 20);
+    expect(heldMax).toBeGreaterThan(largestTensor);
+  });
+});
+
+test('a 4-bit matrix whose rows end within a group keeps its weights in float32', async () => {
+  const narrow: Hyperparameters = { ...model('qwen2'), hiddenSize: 40 };
+  const words = Uint32Array.from({ length: 5 * 8 }, (_, index) => (index * 0x9e3779b1) & 0x66666666);
+  const scales = Float32Array.from({ length: 5 * 2 }, (_, index) => 0.1 * (index + 1));
+  const bytes = new Uint8Array([...new Uint8Array(words.buffer), ...new Uint8Array(scales.buffer)]);
+  const shards: TensorShard[] = [
+    {
+      dataPath: 'one',
+      records: [
+        { name: 'lm_head.q_weight', shape: [5, 8], dtype: 'uint32', byteOffset: 0, nbytes: 160 },
+        { name: 'lm_head.q_scale', shape: [5, 2], dtype: 'float32', byteOffset: 160, nbytes: 40 },
+      ],
+    },
+  ];
+  const parts: Uint8Array[] = [];
+  const { pieces } = planTranscoding(shards, narrow, metadataOf(narrow, 64, 2));
+  for await (const piece of pieces(() => Promise.resolve(bytes))) parts.push(piece);
+  const found = new Float32Array(Uint8Array.from(Buffer.concat(parts)).buffer);
+  const expected = Array.from({ length: 5 }, (_, row) =>
+    [0, 1]
+      .flatMap((group) =>
+        mlcValues(
+          words.subarray((row * 2 + group) * 4, (row * 2 + group + 1) * 4),
+          scales[row * 2 + group] ?? 0,
+        ),
+      )
+      .slice(0, 40),
+  ).flat();
+  expect([...found]).toEqual([...Float32Array.from(expected)]);
 });

@@ -78,3 +78,11 @@ export function packQ4(words: Uint32Array, scales: Uint16Array, into: Uint16Arra
     }
   }
 }
+
+/** The weights of MLC's groups: (q - 7) * s. @param into may end within the last group */
+export function unpackQ4(words: Uint32Array, scales: Float32Array, into: Float32Array): void {
+  for (let index = 0; index < into.length; index += 1) {
+    const nibble = ((words[index >> 3] ?? 0) >>> (4 * (index & 7))) & 15;
+    into[index] = (nibble - 7) * (scales[index >> 5] ?? 0);
+  }
+}

@@ -71,8 +71,14 @@ export function readHyperparameters(config: unknown): Hyperparameters {
   };
 }
 
-/** llama.cpp's name of the architecture: Mistral is Llama's layout with other numbers. */
-const architectureOf = (family: Family): string => (family === 'mistral' ? 'llama' : family);
+/**
+ * llama.cpp's name of the architecture. Mistral is Llama's layout with other numbers. Qwen2 is Llama's with biases: its
+ * own name wants heads that fill the hidden size, Llama's does not.
+ */
+function architectureOf({ family, heads, headSize, hiddenSize }: Hyperparameters): string {
+  const isFree = family === 'qwen2' && heads * headSize !== hiddenSize;
+  return family === 'mistral' || isFree ? 'llama' : family;
+}
 
 /** @param stopToken the id that ends an answer by itself; others are watched for by the caller */
 export function metadataOf(
@@ -80,7 +86,7 @@ export function metadataOf(
   contextWindowSize: number,
   stopToken: number,
 ): ReadonlyMap<string, MetadataValue> {
-  const name = architectureOf(model.family);
+  const name = architectureOf(model);
   const u32 = (value: number): MetadataValue => ({ type: 'u32', value });
   return new Map<string, MetadataValue>([
     ['general.architecture', { type: 'string', value: name }],
@@ -159,7 +165,7 @@ export function rowRanges(parameter: string, rows: number, model: Hyperparameter
   const fused = /^(self_attn\.qkv_proj|mlp\.gate_up_proj)\.(weight|bias)$/.exec(rest);
   if (layer === undefined || !fused) throw unsupported(`parameter ${parameter}`, 'others');
   const [, block, kind] = fused;
-  const isPaired = architectureOf(model.family) === 'llama';
+  const isPaired = architectureOf(model) === 'llama';
   const { heads, keyValueHeads, headSize, intermediateSize } = model;
   const parts =
     block === 'mlp.gate_up_proj'

@@ -4,13 +4,15 @@
  *   tensor-cache.json --plan--> header
  *   shard --each parameter--> rows of its tensors, repacked --> piece, piece, ...
  *
- * Matrices stay what they are (4-bit groups become Q4_0 blocks, see numbers.ts); vectors become float32. Held at a time:
- * one shard, the words of a matrix whose scales lie in the next one, and one tensor's output.
+ * Matrices stay what they are (4-bit groups become Q4_0 blocks, see numbers.ts); vectors become float32, and so do 4-bit
+ * matrices whose rows end within a group, which Q4_0 has no place for. Held at a time: one shard, the shard before it
+ * where a matrix's words are there and its scales here, and one piece. A shard is 32 MiB or one larger tensor, so this
+ * is less than the largest tensor and 64 MiB.
  */
 import { HypnosError } from '../../../shared/errors.ts';
-import { encodeHeader, paddingAfter, Q4_0 } from './format.ts';
-import type { MetadataValue, TensorEntry } from './format.ts';
-import { fromHalf, packQ4, toHalves } from './numbers.ts';
+import { encodeHeader, paddingAfter, Q4_0, tensorBytes } from './format.ts';
+import type { MetadataValue, TensorEntry, TensorType } from './format.ts';
+import { fromHalf, packQ4, toHalves, unpackQ4 } from './numbers.ts';
 import { ROPE_FACTORS, ropeFactors, rowRanges, sourceRow, unsupported } from './plan.ts';
 import type { Hyperparameters, RowRange } from './plan.ts';
 
@@ -30,9 +32,6 @@ export interface TensorShard {
 /** A parameter of the package and what becomes of it. */
 interface Step {
   readonly words: PackedTensor | null;
-  readonly values: PackedTensor;
-  readonly rows: number;
-  /** Bytes of a row of the words (4-bit) or of the values. */
   readonly ranges: readonly RowRange[];
   readonly entries: readonly TensorEntry[];
 }
@@ -77,15 +76,17 @@ export function planTranscoding(
           for (const [index, range] of step.ranges.entries()) {
             const entry = step.entries[index];
             if (!entry) continue;
-            const data = step.words
-              ? q4Rows(take(heldWords, step.words.name), slice(tensor), tensor, range)
-              : plainRows(slice(tensor), tensor, range, entry);
-            yield padded(data);
+            const source = {
+              ...tensor,
+              words: step.words && take(heldWords, step.words.name),
+              values: slice(tensor),
+            };
+            yield* pieces(source, range, entry);
           }
           heldWords = null;
         }
       }
-      if (factors) yield padded(new Uint8Array(factors.buffer));
+      if (factors) yield* withPadding(new Uint8Array(factors.buffer), factors.byteLength);
     },
   };
 }
@@ -107,21 +108,25 @@ function planSteps(shards: readonly TensorShard[], model: Hyperparameters): Read
       const ranges = rowRanges(parameter, rows, model);
       const entries = ranges.map((range): TensorEntry => {
         if (tensor.shape.length === 1) return { name: range.name, type: 'f32', shape: [range.rows] };
-        const columns = (tensor.shape[1] ?? 0) * (isQuantized ? Q4_0.values : 1);
-        const expected = columnsOf(range.name, model);
-        if (columns !== expected)
-          throw unsupported(`${parameter} of ${expected} columns`, 'multiples of 32 columns');
-        const plain = tensor.dtype === 'float16' ? 'f16' : 'f32';
-        return { name: range.name, type: isQuantized ? 'q4_0' : plain, shape: [range.rows, columns] };
+        const columns = columnsOf(range.name, model);
+        const expected = isQuantized ? Math.ceil(columns / Q4_0.values) : columns;
+        if (tensor.shape[1] !== expected)
+          throw unsupported(`${tensor.name} of ${tensor.shape.join(' x ')}`, `${expected} columns`);
+        return { name: range.name, type: matrixType(tensor, columns), shape: [range.rows, columns] };
       });
-      steps.set(tensor.name, { words, values: tensor, rows, ranges, entries });
+      steps.set(tensor.name, { words, ranges, entries });
       words = null;
     }
   }
   return steps;
 }
 
-/** Columns are padded in the 4-bit formats; llama.cpp wants the model's own. */
+function matrixType({ name, dtype }: PackedTensor, columns: number): TensorType {
+  if (name.endsWith('.q_scale')) return columns % Q4_0.values === 0 ? 'q4_0' : 'f32';
+  return dtype === 'float16' ? 'f16' : 'f32';
+}
+
+/** The model's own; the 4-bit formats fill the last group up. */
 function columnsOf(name: string, model: Hyperparameters): number {
   if (name.includes('ffn_down')) return model.intermediateSize;
   if (name.includes('attn_output')) return model.heads * model.headSize;
@@ -137,59 +142,83 @@ function take(held: { readonly name: string; readonly bytes: Uint8Array<ArrayBuf
   });
 }
 
-function q4Rows(
-  words: Uint8Array<ArrayBuffer>,
-  scales: Uint8Array<ArrayBuffer>,
-  { name, shape, dtype }: PackedTensor,
-  range: RowRange,
-): Uint8Array<ArrayBuffer> {
-  const groups = shape[1] ?? 0;
-  const allWords = new Uint32Array(words.buffer, words.byteOffset, words.length / 4);
-  const from = range.from * groups;
-  const count = range.rows * groups;
-  const halves =
-    dtype === 'float16'
-      ? new Uint16Array(scales.buffer, scales.byteOffset + from * 2, count)
-      : toHalves(new Float32Array(scales.buffer, scales.byteOffset + from * 4, count));
-  if (halves.includes(0x7c00)) throw unsupported(`a scale of ${name}`, 'scales below 65,520');
-  const out = new Uint16Array((range.rows * groups * Q4_0.bytes) / 2);
-  const outRow = (groups * Q4_0.bytes) / 2;
-  if (range.pairedHeads === 0) {
-    packQ4(allWords.subarray(from * 4, (from + count) * 4), halves, out);
-  } else {
-    for (let row = 0; row < range.rows; row += 1) {
-      const source = sourceRow(range, row) * groups;
-      packQ4(
-        allWords.subarray(source * 4, (source + groups) * 4),
-        halves.subarray(source - from, source - from + groups),
-        out.subarray(row * outRow, (row + 1) * outRow),
-      );
-    }
-  }
-  return new Uint8Array(out.buffer);
+interface Source extends PackedTensor {
+  readonly words: Uint8Array<ArrayBuffer> | null;
+  /** The scales of words, or the weights themselves. */
+  readonly values: Uint8Array<ArrayBuffer>;
 }
 
-function plainRows(
-  bytes: Uint8Array<ArrayBuffer>,
-  { shape, dtype }: PackedTensor,
+/** Bytes of a piece, a row at least. */
+const PIECE_BYTES = 4 * 2 ** 20;
+
+function* pieces(
+  source: Source,
   range: RowRange,
   entry: TensorEntry,
-): Uint8Array<ArrayBuffer> {
-  const columns = shape[1] ?? 1;
-  const rowBytes = columns * (dtype === 'float16' ? 2 : 4);
-  const rows = new Uint8Array(range.rows * rowBytes);
-  for (let row = 0; row < range.rows; row += 1) {
-    const from = sourceRow(range, row) * rowBytes;
-    rows.set(bytes.subarray(from, from + rowBytes), row * rowBytes);
+): Generator<Uint8Array<ArrayBuffer>, void, undefined> {
+  const total = tensorBytes(entry);
+  const rowsMax = Math.max(1, Math.floor(PIECE_BYTES / (total / range.rows)));
+  const write = writerOf(source, entry);
+  let done = 0;
+  for (let from = 0; from < range.rows; from += rowsMax) {
+    const rows = Math.min(rowsMax, range.rows - from);
+    const piece = new Uint8Array((total / range.rows) * rows);
+    for (let row = 0; row < rows; row += 1)
+      write(sourceRow(range, from + row), piece, (piece.length / rows) * row);
+    done += piece.length;
+    yield* withPadding(piece, done === total ? total : 0);
   }
-  if (dtype === 'float32' || entry.type === 'f16') return rows;
-  return new Uint8Array(Float32Array.from(new Uint16Array(rows.buffer), fromHalf).buffer);
 }
 
-function padded(data: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const padding = paddingAfter(data.length);
-  if (padding === 0) return data;
-  const longer = new Uint8Array(data.length + padding);
-  longer.set(data);
-  return longer;
+/** Writes row `row` of the source at byte `at` of a piece. */
+type RowWriter = (row: number, piece: Uint8Array<ArrayBuffer>, at: number) => void;
+
+function writerOf({ name, words, values, shape, dtype }: Source, entry: TensorEntry): RowWriter {
+  const columns = shape[1] ?? 1;
+  if (!words) {
+    const rowBytes = columns * (dtype === 'float16' ? 2 : 4);
+    if (dtype === 'float32' || entry.type === 'f16') {
+      return (row, piece, at) => {
+        piece.set(values.subarray(row * rowBytes, (row + 1) * rowBytes), at);
+      };
+    }
+    const halves = new Uint16Array(values.buffer, values.byteOffset, values.length / 2);
+    return (row, piece, at) => {
+      const into = new Float32Array(piece.buffer, at, columns);
+      for (let column = 0; column < columns; column += 1)
+        into[column] = fromHalf(halves[row * columns + column] ?? 0);
+    };
+  }
+  const allWords = new Uint32Array(words.buffer, words.byteOffset, words.length / 4);
+  const wordsOf = (row: number) => allWords.subarray(row * columns * 4, (row + 1) * columns * 4);
+  if (entry.type === 'f32') {
+    const scales =
+      dtype === 'float32'
+        ? new Float32Array(values.buffer, values.byteOffset, values.length / 4)
+        : Float32Array.from(new Uint16Array(values.buffer, values.byteOffset, values.length / 2), fromHalf);
+    const size = entry.shape.at(-1) ?? 0;
+    return (row, piece, at) => {
+      const ofRow = scales.subarray(row * columns, (row + 1) * columns);
+      unpackQ4(wordsOf(row), ofRow, new Float32Array(piece.buffer, at, size));
+    };
+  }
+  return (row, piece, at) => {
+    const from = row * columns;
+    const halves =
+      dtype === 'float16'
+        ? new Uint16Array(values.buffer, values.byteOffset + from * 2, columns)
+        : toHalves(new Float32Array(values.buffer, values.byteOffset + from * 4, columns));
+    if (halves.includes(0x7c00)) throw unsupported(`a scale of ${name}`, 'scales below 65,520');
+    packQ4(wordsOf(row), halves, new Uint16Array(piece.buffer, at, (columns * Q4_0.bytes) / 2));
+  };
+}
+
+/** @param total bytes of the whole tensor where this is its end, else 0 */
+function* withPadding(
+  data: Uint8Array<ArrayBuffer>,
+  total: number,
+): Generator<Uint8Array<ArrayBuffer>, void, undefined> {
+  yield data;
+  const padding = paddingAfter(total);
+  if (padding > 0) yield new Uint8Array(padding);
 }

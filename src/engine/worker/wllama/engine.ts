@@ -5,7 +5,6 @@
 import { systemClock } from '../../../platform/clock.ts';
 import { reportDevice } from '../../../platform/webgpu.ts';
 import { packageFetch } from '../../../packages/installed.ts';
-import { REQUIRED_FILES } from '../../../packages/manifest.ts';
 import { fetchManifest, PackageReader } from '../../../packages/reader.ts';
 import { checkId } from '../../../packages/served.ts';
 import { HypnosError } from '../../../shared/errors.ts';
@@ -22,14 +21,9 @@ import type {
   LoadedModel,
   PackageLocation,
 } from '../../shared/api.ts';
-import { listShards } from '../artifacts.ts';
-import { parseJson, toHypnosError } from '../errors.ts';
-import { metadataOf, readHyperparameters } from '../gguf/plan.ts';
-import { planTranscoding } from '../gguf/transcode.ts';
-import type { TensorShard } from '../gguf/transcode.ts';
+import { toHypnosError } from '../errors.ts';
 import { ProgressMeter } from '../progress.ts';
-import { readTemplate } from '../prompt.ts';
-import { readTokenizer } from '../tokenizer.ts';
+import { openPackage, openingBytes } from './package.ts';
 import type { LlamaRuntime } from './runtime.ts';
 import { CompletionSession } from './session.ts';
 
@@ -128,46 +122,24 @@ export class WllamaEngine implements Omit<EngineApi, 'ping' | 'onDeviceLost' | '
         meter.addBytes(count);
       },
     };
-    meter.begin(
-      'files',
-      REQUIRED_FILES.reduce((sum, name) => sum + reader.file(name).bytes, 0),
-    );
-    const small = new Map(
-      await Promise.all(
-        REQUIRED_FILES.map(async (name) => [name, await reader.read(name, readOptions)] as const),
-      ),
-    );
-    const config = parseJson(small, 'mlc-chat-config.json');
-    const tensorCache = parseJson(small, 'tensor-cache.json');
-    const shards = listShards(tensorCache, reader);
-    const template = readTemplate(config);
-    const tokenizer = readTokenizer(parseJson(small, 'tokenizer.json'));
-    const contextWindowSize = Math.min(
+    meter.begin('files', openingBytes(reader));
+    const opened = await openPackage(
+      reader,
       options.contextWindowSize ?? manifest.context_window_size,
-      manifest.context_window_size,
+      readOptions,
     );
-    const model = readHyperparameters(config);
-    const transcoding = planTranscoding(
-      (tensorCache as { records: readonly TensorShard[] }).records,
-      model,
-      metadataOf(model, contextWindowSize, template.stopTokens[0] ?? 0),
-    );
+    const { contextWindowSize, template, tokenizer } = opened;
 
-    meter.begin(
-      'weights',
-      shards.reduce((sum, shard) => sum + shard.bytes, 0),
-    );
-    // Each piece becomes a Blob at once: the browser keeps those outside this worker's memory.
-    const pieces = [new Blob([transcoding.header])];
-    for await (const piece of transcoding.pieces((path) => reader.read(path, readOptions)))
-      pieces.push(new Blob([piece]));
+    meter.begin('weights', opened.weightBytes);
+    const weights = await opened.weights(readOptions);
     const { LlamaRuntime } = await code;
     if (signal.aborted) throw new HypnosError('cancelled');
     meter.begin('starting');
+    const measured = options.threads === undefined ? await LlamaRuntime.measure(options, signal) : null;
     const runtime = await LlamaRuntime.load({
-      model: new Blob(pieces),
+      model: weights,
       contextWindowSize,
-      threads: options.threads ?? 1,
+      threads: options.threads ?? measured?.threads ?? 1,
     });
     if (signal.aborted) {
       await runtime.exit();
@@ -186,6 +158,7 @@ export class WllamaEngine implements Omit<EngineApi, 'ping' | 'onDeviceLost' | '
       engine: 'wllama',
       engineReason: reason,
       threads: runtime.threads,
+      ...(measured ? { threadMeasurement: measured } : {}),
     };
   }
 }

@@ -2,7 +2,7 @@
  * llama.cpp in WebAssembly, as @wllama/wllama drives it: the only module that imports it.
  *
  * The library starts its workers from blob: URLs that it puts together from text. The page's policy allows scripts of
- * this origin only, so the same text is built into two files of ours (see build/wllamaScripts.ts) and `Worker` leads
+ * this origin only, so the same text is built into two files of ours (see src/engine/wllama.plugin.ts) and `Worker` leads
  * there while the library starts: nothing about the policy is loosened.
  */
 import { LoggerWithoutDebug, Wllama } from '@wllama/wllama';
@@ -11,7 +11,10 @@ import { mainUrl, threadUrl } from 'virtual:wllama-scripts';
 import { trustedScriptUrl } from '../../../platform/trustedTypes.ts';
 import { HypnosError } from '../../../shared/errors.ts';
 import type { SamplingSettings } from '../../../shared/types.ts';
+import type { LoadOptions, ThreadMeasurement } from '../../shared/api.ts';
 import { tokenIds, tokenName } from '../gguf/plan.ts';
+import { isStillValid, measureThreads, modelOfZeros } from './threads.ts';
+import type { DecodeSpeed } from './threads.ts';
 
 export interface RuntimeOptions {
   readonly model: Blob;
@@ -22,6 +25,8 @@ export interface RuntimeOptions {
 
 /** Tokens that are read between two looks at whether to stop. */
 const PREFILL_CHUNK = 128;
+/** Tokens. */
+const MEASURED_CONTEXT = 256;
 
 export class LlamaRuntime {
   readonly #wllama: Wllama;
@@ -31,24 +36,47 @@ export class LlamaRuntime {
   }
 
   /** Throws what the library throws. */
-  static async load({ model, contextWindowSize, threads }: RuntimeOptions): Promise<LlamaRuntime> {
-    const wllama = new Wllama(
-      { default: new URL(wasmUrl, self.location.href).href },
-      { suppressNativeLog: true, logger: LoggerWithoutDebug },
-    );
-    wllama.setCompat(null); // its default is another origin
-    await withOwnWorkers(threads, () =>
-      wllama.loadModel([model], {
-        n_ctx: contextWindowSize,
-        n_threads: threads,
-        n_gpu_layers: 0,
-        n_parallel: 1,
-        n_batch: PREFILL_CHUNK,
-        n_ubatch: PREFILL_CHUNK,
-        warmup: false,
-      }),
-    );
-    return new LlamaRuntime(wllama);
+  static async load(options: RuntimeOptions): Promise<LlamaRuntime> {
+    return new LlamaRuntime(await startLlama(options));
+  }
+
+  /**
+   * The measurement at hand if it is of this device and engine, else a new one, which takes a second or two.
+   * @returns null where threads are not to be had (the page is not isolated) or could not be measured
+   * @throws HypnosError 'cancelled'
+   */
+  static async measure(
+    { threadMeasurement: known }: Pick<LoadOptions, 'threadMeasurement'>,
+    signal: AbortSignal,
+  ): Promise<ThreadMeasurement | null> {
+    if (!self.crossOriginIsolated) return null;
+    const cores = navigator.hardwareConcurrency;
+    const version = Wllama.getLibllamaVersion();
+    if (isStillValid(known, cores, version)) return known;
+    const model = modelOfZeros(MEASURED_CONTEXT);
+    const speed: DecodeSpeed = async (threads, tokens, stop) => {
+      const runtime = await LlamaRuntime.load({ model, contextWindowSize: MEASURED_CONTEXT, threads });
+      const tokensPerSecond = await runtime.#decodeSpeed(tokens).finally(() => runtime.exit());
+      if (stop.aborted) throw new HypnosError('cancelled');
+      return tokensPerSecond;
+    };
+    try {
+      return await measureThreads(speed, cores, version, signal);
+    } catch (error) {
+      // A model that answers on one thread is better than none.
+      if (signal.aborted) throw error;
+      console.warn('threads could not be measured', error);
+      return null;
+    }
+  }
+
+  /** llama.cpp's own clock, prompt not counted. @returns tokens per second */
+  async #decodeSpeed(tokens: number): Promise<number> {
+    const request = { prompt: tokenName(1), max_tokens: tokens, temperature: 0, ignore_eos: true };
+    const { timings } = (await this.#wllama.createCompletion(request)) as unknown as {
+      readonly timings: { readonly predicted_per_second: number };
+    };
+    return timings.predicted_per_second;
   }
 
   get threads(): number {
@@ -91,6 +119,32 @@ export class LlamaRuntime {
   async exit(): Promise<void> {
     await this.#wllama.exit();
   }
+}
+
+/** llama.cpp with a model, as the library hands it over. Throws what the library throws. */
+export async function startLlama({ model, contextWindowSize, threads }: RuntimeOptions): Promise<Wllama> {
+  const wllama = new Wllama(
+    { default: new URL(wasmUrl, self.location.href).href },
+    { suppressNativeLog: true, logger: LoggerWithoutDebug },
+  );
+  wllama.setCompat(null); // its default is another origin
+  await withOwnWorkers(threads, () =>
+    wllama.loadModel([model], {
+      n_ctx: contextWindowSize,
+      n_threads: threads,
+      n_gpu_layers: 0,
+      n_parallel: 1,
+      n_batch: PREFILL_CHUNK,
+      n_ubatch: PREFILL_CHUNK,
+      warmup: false,
+    }),
+  );
+  // The library does not look at whether llama.cpp took the model.
+  if (wllama.getModelMetadata().hparams.nVocab === 0) {
+    await wllama.exit();
+    throw new HypnosError('engine-load-failed', { message: 'llama.cpp refused the model' });
+  }
+  return wllama;
 }
 
 /** Penalties, then temperature, then top-p, as web-llm samples; llama.cpp's own order and extras are left out. */

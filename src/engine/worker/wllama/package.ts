@@ -1,0 +1,69 @@
+/**
+ * A package as llama.cpp takes it in, read through a PackageReader: nothing unverified is looked at.
+ *
+ *   mlc-chat-config.json, tokenizer.json, tensor-cache.json -> template, tokenizer, plan
+ *   shard, shard, ... -> pieces of GGUF -> Blob: the browser keeps those outside this worker's memory
+ */
+import { REQUIRED_FILES } from '../../../packages/manifest.ts';
+import type { PackageReader, ReadOptions } from '../../../packages/reader.ts';
+import { listShards } from '../artifacts.ts';
+import { parseJson } from '../errors.ts';
+import { metadataOf, readHyperparameters } from '../gguf/plan.ts';
+import { planTranscoding } from '../gguf/transcode.ts';
+import type { TensorShard } from '../gguf/transcode.ts';
+import { readTemplate } from '../prompt.ts';
+import type { ChatTemplate } from '../prompt.ts';
+import { readTokenizer } from '../tokenizer.ts';
+import type { Tokenizer } from '../tokenizer.ts';
+
+export interface OpenPackage {
+  readonly template: ChatTemplate;
+  readonly tokenizer: Tokenizer;
+  /** Tokens. */
+  readonly contextWindowSize: number;
+  /** Bytes of the shards. */
+  readonly weightBytes: number;
+  /** Reads and transcodes the weights. @throws HypnosError of the reader, or 'package-unsupported' */
+  weights(options: ReadOptions): Promise<Blob>;
+}
+
+/** Bytes of the files that `openPackage` reads. */
+export const openingBytes = (reader: PackageReader): number =>
+  REQUIRED_FILES.reduce((sum, name) => sum + reader.file(name).bytes, 0);
+
+/**
+ * @param contextWindowSize tokens wished for; at most the package's own
+ * @throws HypnosError of the reader; 'package-unsupported' where llama.cpp has no place for something
+ */
+export async function openPackage(
+  reader: PackageReader,
+  contextWindowSize: number,
+  options: ReadOptions,
+): Promise<OpenPackage> {
+  const small = new Map(
+    await Promise.all(REQUIRED_FILES.map(async (name) => [name, await reader.read(name, options)] as const)),
+  );
+  const config = parseJson(small, 'mlc-chat-config.json');
+  const tensorCache = parseJson(small, 'tensor-cache.json');
+  const shards = listShards(tensorCache, reader);
+  const template = readTemplate(config);
+  const model = readHyperparameters(config);
+  const window = Math.min(contextWindowSize, reader.manifest.context_window_size);
+  const transcoding = planTranscoding(
+    (tensorCache as { records: readonly TensorShard[] }).records,
+    model,
+    metadataOf(model, window, template.stopTokens[0] ?? 0),
+  );
+  return {
+    template,
+    tokenizer: readTokenizer(parseJson(small, 'tokenizer.json')),
+    contextWindowSize: window,
+    weightBytes: shards.reduce((sum, shard) => sum + shard.bytes, 0),
+    weights: async (readOptions) => {
+      const pieces = [new Blob([transcoding.header])];
+      for await (const piece of transcoding.pieces((path) => reader.read(path, readOptions)))
+        pieces.push(new Blob([piece]));
+      return new Blob(pieces);
+    },
+  };
+}
