@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from . import manifest
-from .checkpoint import read_json_object
 from .errors import InputError, PackageError
+from .inputs import read_json_object
 
 INDEX_NAME = "index.json"
 FORMAT = "hypnos-index/1"

@@ -19,8 +19,8 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.exceptions import best_match
 from jsonschema.validators import extend
 
-from .checkpoint import read_json_object
 from .errors import InputError, PackageError
+from .inputs import read_json_object
 from .staging import hash_file
 
 MANIFEST_NAME = "hypnos-package.json"

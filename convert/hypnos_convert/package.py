@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 from . import __version__, manifest
 from .chat_config import chat_config, stop_token_ids
 from .chat_template import TemplateOptions, derive
-from .checkpoint import Checkpoint, read_json_object
+from .checkpoint import Checkpoint
 from .compile.config import ModelConfig, UnsupportedModelError, Window
 from .compile.parameters import ParameterSpec, parameters, unquantized_count
 from .compile.runtime.notice import notice as library_notice
 from .errors import InputError
+from .inputs import read_json_object
 from .notices import model_notices, runtime_notices
 from .progress import Progress
 from .quantize import encode

@@ -14,8 +14,8 @@ from typing import Any
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from .checkpoint import read_json_object
 from .errors import InputError
+from .inputs import read_json_object
 
 GENERIC_CLASSES = ("TokenizersBackend", "PreTrainedTokenizerFast")
 """Declared ``tokenizer_class`` values that mean: tokenizer.json and nothing else."""

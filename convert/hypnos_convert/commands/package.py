@@ -7,8 +7,8 @@ import datetime
 from pathlib import Path
 
 from ..chat_template import TemplateOptions
-from ..checkpoint import read_json_object
 from ..errors import InputError
+from ..inputs import read_json_object
 from ..package import DEFAULT_TARGETS, NOTICE_EN, NOTICE_ZH, TARGETS, Description, make_package
 from ..progress import Progress
 from .arguments import add_cache_argument, add_model_arguments, add_output_argument, add_quiet_argument, model_options
