@@ -234,6 +234,35 @@ class Staging:
             self._open_journal = None
 
 
+@contextmanager
+def replacing(path: Path, data: bytes) -> Iterator[None]:
+    """Write ``data`` beside ``path`` under a hidden name, so that it is on the disk before the block begins; the file
+    gets its name when the block ends without an error. Nothing else is left behind.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    path = Path(os.path.abspath(path))
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        try:
+            # Not through what may lie there: a link would lead elsewhere.
+            temporary.unlink(missing_ok=True)
+            with open(temporary, "xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+        yield
+        try:
+            os.replace(temporary, path)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def check_target(target: Path) -> None:
     """Refuse a target that holds something.
 
