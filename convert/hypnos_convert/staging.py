@@ -235,17 +235,22 @@ class Staging:
 
 
 @contextmanager
-def replacing(path: Path, data: bytes) -> Iterator[None]:
+def replacing(path: Path, data: bytes, beside: Path | None = None) -> Iterator[None]:
     """Write ``data`` beside ``path`` under a hidden name, so that it is on the disk before the block begins; the file
     gets its name when the block ends without an error. Nothing else is left behind.
+
+    Args:
+        beside: the hidden name, on the same disk; by default one beside ``path``.
 
     Raises:
         OutputError: it cannot be written.
     """
     path = Path(os.path.abspath(path))
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = beside or path.with_name(f".{path.name}.tmp")
     try:
         try:
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             # Not through what may lie there: a link would lead elsewhere.
             temporary.unlink(missing_ok=True)
             with open(temporary, "xb") as file:
