@@ -138,9 +138,11 @@ class _Pieces:
 
 
 def _template_source(tokenizer: ModelTokenizer, options: TemplateOptions) -> str:
-    source = options.source or tokenizer.reference.chat_template
+    source = options.source if options.source is not None else tokenizer.reference.chat_template
     if isinstance(source, Mapping):
         source = source.get("default")
+    if options.source is not None and not source.strip():
+        raise InputError("--chat-template: the file is empty")
     if not source:
         raise InputError(
             "the checkpoint has no chat template (neither chat_template.jinja nor an entry in "

@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -294,6 +295,19 @@ def make_folder(folder: Path) -> None:
         if not blocking.is_dir():
             raise OutputError(f"{folder}: cannot be made, because {blocking} is not a folder") from error
         raise OutputError(f"{folder}: cannot be made in {blocking}: {error.strerror}") from error
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that takes no file, before the work rather than after it.
+
+    Raises:
+        OutputError: no file can be made in it.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputError(f"{folder}: no file can be made in it: {error.strerror}") from error
 
 
 def check_space(target: Path, needed: int) -> None:
