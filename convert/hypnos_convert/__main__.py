@@ -1,7 +1,8 @@
 """``python -m hypnos_convert COMMAND``: one command per stage.
 
 Exit codes: 0 done; 1 a fault of this program; 2 wrong usage; 3 unsuitable input; 4 the output cannot be written;
-5 a package does not match its manifest; 6 an endpoint cannot be used; 7 not enough memory; 130 interrupted.
+5 a package does not match its manifest; 6 an endpoint cannot be used; 7 not enough memory; 130 interrupted; 141 nobody
+reads what it prints; 143 ended by SIGTERM.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from . import __version__
-from .errors import ConvertError
+from .errors import ConvertError, OutputError
 
 COMMANDS = {
     "run": (
@@ -48,19 +52,66 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else list(argv)
     debug = "--debug" in argv
     try:
-        args = _parse(argv)
-        return args.run(args) or 0
+        with _ending_on_sigterm():
+            args = _parse(argv)
+            code = args.run(args) or 0
+            return _flushed(code)
+    except _Terminated:
+        print("ended by a signal; the same command goes on where it stopped", file=sys.stderr)
+        return 143
     except KeyboardInterrupt:
         print("interrupted; the same command goes on where it stopped", file=sys.stderr)
         return 130
     except ConvertError as error:
         return _fail(error, error.exit_code, debug)
+    except BrokenPipeError:
+        _abandon_stdout()
+        return 141
     except OSError as error:
-        return _fail(error, 4, debug)
+        place = "the result cannot be written" if error.filename is None else error.filename
+        return _fail(f"{place}: {error.strerror or error}", 4, debug)
     except ModuleNotFoundError as error:
         return _fail(f"{error.name} is not installed; pip install 'hypnos-convert[data,train,evaluate]'", 3, debug)
     except Exception as error:
         return _fail(f"internal error: {type(error).__name__}: {error} (--debug shows where)", 1, debug)
+
+
+class _Terminated(BaseException):
+    """SIGTERM: unwinds like Ctrl-C, so that temporary files are removed and what is finished is kept."""
+
+
+@contextmanager
+def _ending_on_sigterm() -> Iterator[None]:
+    def end(_number: int, _frame: object) -> None:
+        # A second one must not disturb the clearing up.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise _Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _flushed(code: int) -> int:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _abandon_stdout()
+        raise OutputError(f"the result cannot be written: {error.strerror}") from error
+    return code
+
+
+def _abandon_stdout() -> None:
+    """Or the interpreter would try once more at its end, and complain in its own words."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(error: object, code: int, debug: bool) -> int:

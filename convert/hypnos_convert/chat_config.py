@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from .chat_template import Conversation
 from .checkpoint import Checkpoint
 from .compile.config import Llama3Rope, ModelConfig, Window
 from .errors import InputError
+from .inputs import Fields, shown
 from .tokenizer import ModelTokenizer
 
 
@@ -19,10 +21,11 @@ def stop_token_ids(checkpoint: Checkpoint, tokenizer: ModelTokenizer, vocab_size
         InputError: there are none, so answers would never end, or one lies outside the vocabulary.
     """
     ids: list[int] = []
-    for source in (checkpoint.generation_config, checkpoint.config):
-        declared = source.get("eos_token_id")
-        if declared is not None:
-            ids += declared if isinstance(declared, list) else [declared]
+    for name, source in (("generation_config.json", checkpoint.generation_config), ("config.json", checkpoint.config)):
+        declared = Fields(source, checkpoint.folder / name).integers("eos_token_id")
+        if declared:
+            _check_ids(declared, vocab_size, checkpoint.folder / name)
+            ids += declared
             break
     if tokenizer.reference.eos_token_id is not None:
         ids.append(tokenizer.reference.eos_token_id)
@@ -32,10 +35,37 @@ def stop_token_ids(checkpoint: Checkpoint, tokenizer: ModelTokenizer, vocab_size
             f"{checkpoint.folder}: no eos_token_id in generation_config.json, config.json or the tokenizer, "
             "so answers would never end"
         )
-    bad = [i for i in ids if not isinstance(i, int) or not 0 <= i < vocab_size]
-    if bad:
-        raise InputError(f"{checkpoint.folder}: eos_token_id {bad[0]!r} lies outside the vocabulary of {vocab_size}")
+    _check_ids(ids, vocab_size, checkpoint.folder)
     return ids
+
+
+def _check_ids(ids: Sequence[int], vocab_size: int, where: object) -> None:
+    bad = [token for token in ids if not 0 <= token < vocab_size]
+    if bad:
+        raise InputError(f"{where}: eos_token_id {shown(bad[0])} lies outside the vocabulary of {vocab_size}")
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How web-llm samples unless it is told otherwise; in the bounds that it accepts."""
+
+    temperature: float
+    top_p: float
+    repetition_penalty: float
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint) -> Sampling:
+        """What generation_config.json says; usual values where it says nothing.
+
+        Raises:
+            InputError: a value is none that web-llm could sample with.
+        """
+        fields = Fields(checkpoint.generation_config, checkpoint.folder / "generation_config.json")
+        return cls(
+            temperature=fields.number("temperature", 0, 2, 0.7),
+            top_p=fields.number("top_p", 0, 1, 0.95, above=True),
+            repetition_penalty=fields.number("repetition_penalty", 0, 10, 1.0, above=True),
+        )
 
 
 def chat_config(
@@ -54,7 +84,7 @@ def chat_config(
     in the KV cache without deviating from the template, ``trims_messages`` whether messages must be stripped of outer
     white space first, and ``control_tokens`` which texts would become control tokens if a message held them.
     """
-    generation = checkpoint.generation_config
+    sampling = Sampling.of(checkpoint)
     bos = tokenizer.reference.bos_token_id
     return {
         "version": "0.1.0",
@@ -79,11 +109,11 @@ def chat_config(
         "attention_sink_size": window.sink,
         "prefill_chunk_size": prefill_chunk,
         "tensor_parallel_shards": 1,
-        "temperature": _number(generation.get("temperature"), 0.7),
-        "top_p": _number(generation.get("top_p"), 0.95),
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
         "presence_penalty": 0.0,
         "frequency_penalty": 0.0,
-        "repetition_penalty": _number(generation.get("repetition_penalty"), 1.0),
+        "repetition_penalty": sampling.repetition_penalty,
         "tokenizer_files": ["tokenizer.json"],
         "tokenizer_info": tokenizer.info(),
         "conv_template": conversation.template,
@@ -109,7 +139,3 @@ def _rope_scaling(rope: Llama3Rope | None) -> dict[str, Any] | None:
         "high_freq_factor": rope.high_frequency_factor,
         "original_max_position_embeddings": rope.original_context,
     }
-
-
-def _number(value: Any, default: float) -> float:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else default

@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import jinja2
-
 from .conversation import SYSTEM_PLACEHOLDER, prompt_parts
 from .errors import InputError, TemplateError
+from .inputs import one_line, shown
+from .sandbox import CallError, LimitError, bounded
 from .tokenizer import ModelTokenizer
 
 _MARKERS = ("Xsystem0X", "Xquestion1X", "Xanswer1X", "Xquestion2X", "Xanswer2X", "Xquestion3X")
@@ -85,7 +85,14 @@ def derive(
         TemplateError: web-llm cannot express the template; the message shows where the two differ.
     """
     options = options or TemplateOptions()
-    renderer = _Renderer(tokenizer, options)
+    source = _template_source(tokenizer, options)
+    with bounded(tokenizer.reference.apply_chat_template) as apply:
+        return _derive(_Renderer(tokenizer, options, source, apply), tokenizer, stop_token_ids, options)
+
+
+def _derive(
+    renderer: _Renderer, tokenizer: ModelTokenizer, stop_token_ids: Sequence[int], options: TemplateOptions
+) -> Conversation:
     pieces = _read_pieces(renderer, options)
     renderer.check_clock()
     reference_system = options.system_prompt
@@ -102,9 +109,13 @@ def derive(
         raise TemplateError(f"{failure}, {_NO_SYSTEM}" if pieces.opening is not None else str(failure)) from failure
     raise TemplateError(
         "the chat template cannot be expressed in web-llm's terms: "
-        f"after a question it writes {pieces.question_to_answer!r} before an answer in the history, but ends with "
-        f"{pieces.closing!r} where an answer is due; {_WAY_OUT}"
+        f"after a question it writes {shown(pieces.question_to_answer)} before an answer in the history, but ends with "
+        f"{shown(pieces.closing)} where an answer is due; {_WAY_OUT}"
     )
+
+
+class RefusedConversation(TemplateError):
+    """The template does not render a conversation: it says so itself (``raise_exception``), or it has a fault."""
 
 
 _WAY_OUT = "give another one with --chat-template FILE"
@@ -126,75 +137,101 @@ class _Pieces:
     closing: str
 
 
-class _Renderer:
-    """Renders conversations as transformers does, with a clock that can be set."""
+def _template_source(tokenizer: ModelTokenizer, options: TemplateOptions) -> str:
+    source = options.source if options.source is not None else tokenizer.reference.chat_template
+    if isinstance(source, Mapping):
+        source = source.get("default")
+    if options.source is not None and not source.strip():
+        raise InputError("--chat-template: the file is empty")
+    if not source:
+        raise InputError(
+            "the checkpoint has no chat template (neither chat_template.jinja nor an entry in "
+            f"tokenizer_config.json); {_WAY_OUT}"
+        )
+    if not isinstance(source, str):
+        raise InputError(f"tokenizer_config.json: chat_template must be a text, found {shown(source)}; {_WAY_OUT}")
+    return source
 
-    def __init__(self, tokenizer: ModelTokenizer, options: TemplateOptions) -> None:
+
+class _Renderer:
+    """Renders conversations as transformers does, with a clock that can be set.
+
+    ``apply`` is the tokenizer's ``apply_chat_template``, kept within bounds.
+    """
+
+    def __init__(
+        self, tokenizer: ModelTokenizer, options: TemplateOptions, source: str, apply: Callable[..., str]
+    ) -> None:
         self.tokenizer = tokenizer
         self.bos = tokenizer.reference.bos_token or ""
         self._options = options
-        self._source = options.source or tokenizer.reference.chat_template
-        if isinstance(self._source, Mapping):
-            self._source = self._source.get("default")
-        if not self._source:
-            raise InputError(
-                "the checkpoint has no chat template (neither chat_template.jinja nor an entry in "
-                f"tokenizer_config.json); {_WAY_OUT}"
-            )
+        self._source = source
+        self._apply = apply
         # transformers passes plain data to templates, no functions: the clock is a macro over formatted dates.
         self._date_patterns = [pattern for _, pattern in _CLOCK.findall(self._source)]
         if self._date_patterns:
             self._source = _CLOCK_MACRO + self._source
 
     def text(self, system: str | None, turns: Sequence[str], date: datetime.date | None = None) -> str:
-        return self._apply(system, turns, date, tokenize=False)
+        """The text of a conversation that an answer is due in.
+
+        Raises:
+            TemplateError: the template cannot be rendered, or goes beyond the bounds of ``sandbox``.
+            RefusedConversation: it refuses this conversation, or stumbles over it.
+        """
+        messages = [] if system is None else [{"role": "system", "content": system}]
+        messages += [
+            {"role": "assistant" if index % 2 else "user", "content": text} for index, text in enumerate(turns)
+        ]
+        today = date or self._options.date or datetime.date(2001, 2, 3)
+        try:
+            return self._apply(
+                messages,
+                chat_template=self._source,
+                add_generation_prompt=True,
+                tokenize=False,
+                enable_thinking=self._options.thinking,
+                hypnos_dates={pattern: today.strftime(pattern) for pattern in self._date_patterns},
+            )
+        except LimitError as error:
+            raise TemplateError(f"the chat template {error}; {_WAY_OUT}") from None
+        except CallError as error:
+            raise RefusedConversation(
+                f"the chat template cannot be rendered: {error.kind}: {one_line(error)}; {_WAY_OUT}"
+            ) from None
 
     def tokens(self, system: str | None, turns: Sequence[str]) -> list[int]:
-        return list(self._apply(system, turns, None, tokenize=True))
+        """What ``apply_chat_template`` with ``tokenize=True`` makes of ``text``."""
+        encoded = self.tokenizer.reference(
+            self.text(system, turns),
+            add_special_tokens=False,
+            # web-llm takes control tokens in messages for what they are, so must the text that is compared with it.
+            sanitize_control_tokens=False,
+        )
+        return list(encoded["input_ids"])
 
     def check_clock(self) -> None:
         dates = datetime.date(2001, 2, 3), datetime.date(2032, 11, 24)
         if self._options.date is None and len({self.text(None, ("x",), date) for date in dates}) > 1:
             raise InputError("the chat template writes today's date; give a fixed one with --template-date YYYY-MM-DD")
 
-    def _apply(self, system: str | None, turns: Sequence[str], date: datetime.date | None, *, tokenize: bool) -> Any:
-        messages = [] if system is None else [{"role": "system", "content": system}]
-        messages += [
-            {"role": "assistant" if index % 2 else "user", "content": text} for index, text in enumerate(turns)
-        ]
-        today = date or self._options.date or datetime.date(2001, 2, 3)
-        return self.tokenizer.reference.apply_chat_template(
-            messages,
-            chat_template=self._source,
-            add_generation_prompt=True,
-            tokenize=tokenize,
-            return_dict=False,
-            enable_thinking=self._options.thinking,
-            # web-llm takes control tokens in messages for what they are, so must the text that is compared with it.
-            sanitize_control_tokens=False,
-            hypnos_dates={pattern: today.strftime(pattern) for pattern in self._date_patterns},
-        )
-
 
 def _read_pieces(renderer: _Renderer, options: TemplateOptions) -> _Pieces:
     """Render marker conversations and cut the results at the markers."""
     system, *turns = _MARKERS
-    try:
-        bare = _cut(renderer.text(None, turns), turns)
-        bare_single = _cut(renderer.text(None, turns[:1]), turns[:1])
-    except jinja2.TemplateError as error:
-        raise TemplateError(f"the chat template cannot be rendered: {error}; {_WAY_OUT}") from error
+    bare = _cut(renderer.text(None, turns), turns)
+    bare_single = _cut(renderer.text(None, turns[:1]), turns[:1])
     opening_bare, question_to_answer, answer_to_question, *repeated, closing = bare
     if repeated != [question_to_answer, answer_to_question] or bare_single != [opening_bare, closing]:
         raise TemplateError(
             "the chat template changes what stands around a message as the conversation grows: "
-            f"{[opening_bare, closing]!r} became {bare!r}; web-llm's strings are fixed; {_WAY_OUT}"
+            f"{one_line([opening_bare, closing])} became {one_line(bare)}; web-llm's strings are fixed; {_WAY_OUT}"
         )
     opening, after_system = None, ""
     if options.system:
         try:
             with_system = _cut(renderer.text(system, turns), _MARKERS)
-        except jinja2.TemplateError:
+        except RefusedConversation:
             with_system = None  # The template itself refuses system messages.
         except TemplateError as error:
             raise TemplateError(f"{error}, {_NO_SYSTEM}") from None
@@ -203,7 +240,8 @@ def _read_pieces(renderer: _Renderer, options: TemplateOptions) -> _Pieces:
             if rest != bare[1:]:
                 raise TemplateError(
                     "the chat template changes what stands around later messages when there is a system message: "
-                    f"{bare[1:]!r} became {rest!r}; web-llm's strings are fixed; {_WAY_OUT}, {_NO_SYSTEM}"
+                    f"{one_line(bare[1:])} became {one_line(rest)}; web-llm's strings are fixed; "
+                    f"{_WAY_OUT}, {_NO_SYSTEM}"
                 )
     bos = renderer.bos
     if not (bos and opening_bare.startswith(bos) and (opening is None or opening.startswith(bos))):
@@ -229,7 +267,7 @@ def _cut(text: str, markers: Sequence[str]) -> list[str]:
         piece, found, rest = rest.partition(marker)
         if not found or marker in rest:
             raise TemplateError(
-                f"the chat template does not write every message once and in order: {text!r}; {_WAY_OUT}"
+                f"the chat template does not write every message once and in order: {shown(text)}; {_WAY_OUT}"
             )
         pieces.append(piece)
     return [*pieces, rest]

@@ -6,7 +6,7 @@ missing, truncated or pickled; ``rows`` then hands out blocks of a tensor, memor
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from .errors import InputError
+from .inputs import Fields, check_readable, one_line, present, read_json_object, reading, shown
 
 FLOAT_TYPES = ("F32", "F16", "BF16")
 """Stored types that are read; anything else is already quantised, or no weight."""
@@ -50,13 +51,16 @@ class Checkpoint:
             InputError: a file is missing, truncated, pickled, or not what it should be; the message names it.
         """
         folder = Path(folder)
-        if not folder.is_dir():
-            raise InputError(f"{folder}: no such folder; --model takes the folder that holds config.json")
-        if (folder / "adapter_config.json").exists() and not (folder / "config.json").exists():
+        with reading(folder):
+            if not folder.is_dir():
+                raise InputError(f"{folder}: no such folder; --model takes the folder that holds config.json")
+            names = os.listdir(folder)
+        if "adapter_config.json" in names and "config.json" not in names:
             raise InputError(f"{folder} holds a LoRA adapter, not a model: merge it into its base model first")
         config = read_json_object(folder / "config.json")
-        if "quantization_config" in config:
-            method = (config["quantization_config"] or {}).get("quant_method", "unknown")
+        fields = Fields(config, folder / "config.json")
+        if "quantization_config" in fields:
+            method = fields.object("quantization_config").text("quant_method", "unknown")
             raise InputError(
                 f"{folder / 'config.json'}: the weights are already quantised ({method}); "
                 "start from the float32, float16 or bfloat16 checkpoint"
@@ -65,7 +69,7 @@ class Checkpoint:
         return cls(
             folder=folder,
             config=config,
-            generation_config=read_json_object(generation) if generation.exists() else {},
+            generation_config=read_json_object(generation) if present(generation) else {},
             tensors=_read_headers(_weight_files(folder)),
         )
 
@@ -109,54 +113,45 @@ class Checkpoint:
         """Yield a tensor in blocks of whole rows (axis 0), in the stored floating-point type, on the CPU.
 
         The file is mapped anew for each call, so that its pages are given back once the tensor is done.
+
+        Raises:
+            InputError: the file can no longer be read.
         """
         info = self.tensors[name]
+        check_readable(info.path)
         try:
-            with safe_open(info.path, framework="pt", device="cpu") as file:
+            with reading(info.path), safe_open(info.path, framework="pt", device="cpu") as file:
                 view = file.get_slice(name)
                 count = info.shape[0]
                 step = rows_per_block or count
                 for start in range(0, count, step):
                     yield view[start : min(start + step, count)]
         except SafetensorError as error:
-            raise InputError(f"{info.path}: tensor {name} cannot be read: {error}") from error
-
-
-def read_json_object(path: Path) -> dict[str, Any]:
-    """Parse a JSON file that must hold an object.
-
-    Raises:
-        InputError: the file is missing, not UTF-8, not JSON, or holds something else.
-    """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"{path} is not valid JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise InputError(f"{path}: expected a JSON object, found {type(value).__name__}")
-    return value
+            raise InputError(f"{info.path}: tensor {name} cannot be read: {one_line(error)}") from error
 
 
 def _weight_files(folder: Path) -> dict[Path, list[str] | None]:
     """Each safetensors file and the tensors that the index places in it (None without an index: all it holds)."""
     index = folder / INDEX_NAME
-    if index.exists():
+    if present(index):
         placed: dict[Path, list[str]] = {}
         weight_map = read_json_object(index).get("weight_map")
         if not isinstance(weight_map, dict) or not weight_map:
             raise InputError(f"{index}: no weight_map")
         for tensor, name in weight_map.items():
-            if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
-                raise InputError(f"{index}: tensor {tensor} is placed in {name!r}, which is no safetensors file name")
+            proper = isinstance(name, str) and Path(name).name == name and name.isprintable()
+            if not proper or not name.endswith(".safetensors"):
+                raise InputError(
+                    f"{index}: tensor {shown(tensor)} is placed in {shown(name)}, which is no safetensors file name"
+                )
             placed.setdefault(folder / name, []).append(tensor)
-        absent = sorted(path.name for path in placed if not path.exists())
+        absent = sorted(path.name for path in placed if not present(path))
         if absent:
             raise InputError(f"{folder}: {len(absent)} of {len(placed)} weight files are missing: {_some(absent)}")
         return dict(placed)
     single = folder / "model.safetensors"
-    files = [single] if single.exists() else sorted(folder.glob("*.safetensors"))
+    with reading(folder):
+        files = [single] if present(single) else sorted(folder.glob("*.safetensors"))
     if len(files) > 1:
         raise InputError(f"{folder}: several safetensors files but no {INDEX_NAME}; copy the index too")
     if not files:
@@ -173,8 +168,10 @@ def _weight_files(folder: Path) -> dict[Path, list[str] | None]:
 def _read_headers(files: dict[Path, list[str] | None]) -> dict[str, TensorInfo]:
     tensors: dict[str, TensorInfo] = {}
     for path, placed in files.items():
+        # First as any file: safetensors tells "No such file" of whatever it cannot open.
+        size = check_readable(path)
         try:
-            with safe_open(path, framework="pt", device="cpu") as file:
+            with reading(path), safe_open(path, framework="pt", device="cpu") as file:
                 held = set(file.keys())
                 for name in sorted(held if placed is None else placed):
                     if name not in held:
@@ -183,7 +180,7 @@ def _read_headers(files: dict[Path, list[str] | None]) -> dict[str, TensorInfo]:
                     tensors[name] = TensorInfo(path, tuple(view.get_shape()), view.get_dtype())
         except SafetensorError as error:
             raise InputError(
-                f"{path} ({path.stat().st_size} bytes) is truncated or damaged ({error}); copy it again"
+                f"{path} ({size} bytes) is truncated or damaged ({one_line(error)}); copy it again"
             ) from error
     return tensors
 

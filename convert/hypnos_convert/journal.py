@@ -17,6 +17,10 @@ from types import TracebackType
 from typing import Any
 
 from .errors import InputError, OutputError
+from .inputs import read_text
+
+LINES_BYTES = 4 << 30
+"""Most bytes of a JSONL file that is read as a whole."""
 
 
 class Journal:
@@ -96,8 +100,10 @@ def parse_lines(text: str, path: Path) -> Iterator[dict[str, Any]]:
             continue
         try:
             value = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path}:{number}: not JSON: {error.msg}") from error
+        except RecursionError:
+            raise InputError(f"{path}:{number}: not JSON: nested too deeply") from None
+        except ValueError as error:
+            raise InputError(f"{path}:{number}: not JSON: {getattr(error, 'msg', error)}") from error
         if not isinstance(value, dict):
             raise InputError(f"{path}:{number}: expected a JSON object, found {type(value).__name__}")
         yield value
@@ -109,9 +115,4 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     Raises:
         InputError: the file cannot be read, or a line is no JSON object.
     """
-    try:
-        return list(parse_lines(path.read_text(encoding="utf-8"), path))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 at byte {error.start}") from error
+    return list(parse_lines(read_text(path, LINES_BYTES), path))

@@ -7,7 +7,10 @@ import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
+from .inputs import read_bytes, reading
+
 MODEL_PATTERNS = ("LICENSE*", "LICENCE*", "NOTICE*", "USE_POLICY*", "COPYING*")
+NOTICE_BYTES = 4 << 20
 ZIG_PARTS = (
     "LICENSE",
     "lib/libcxx/LICENSE.TXT",
@@ -37,8 +40,13 @@ def runtime_notices() -> Iterator[tuple[str, bytes]]:
 
 
 def model_notices(checkpoint: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield (path in the package, text) for the licence files that lie beside the checkpoint's weights."""
-    found = {path for pattern in MODEL_PATTERNS for path in checkpoint.glob(pattern) if path.is_file()}
+    """Yield (path in the package, text) for the licence files that lie beside the checkpoint's weights.
+
+    Raises:
+        InputError: one cannot be read; it must not be left out in silence.
+    """
+    with reading(checkpoint):
+        found = {path for pattern in MODEL_PATTERNS for path in checkpoint.glob(pattern) if not path.is_dir()}
     for path in sorted(found):
         name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in path.name)
-        yield f"licences/model-{name}", path.read_bytes()
+        yield f"licences/model-{name[:100]}", read_bytes(path, NOTICE_BYTES)

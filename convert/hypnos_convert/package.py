@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import __version__, manifest
-from .chat_config import chat_config, stop_token_ids
+from .chat_config import Sampling, chat_config, stop_token_ids
 from .chat_template import TemplateOptions, derive
-from .checkpoint import Checkpoint, read_json_object
+from .checkpoint import Checkpoint
 from .compile.config import ModelConfig, UnsupportedModelError, Window
 from .compile.parameters import ParameterSpec, parameters, unquantized_count
 from .compile.runtime.notice import notice as library_notice
 from .errors import InputError
+from .inputs import Fields, one_line, read_json_object, reading
 from .notices import model_notices, runtime_notices
 from .progress import Progress
 from .quantize import encode
@@ -83,18 +84,18 @@ class Description:
             InputError: the file is no JSON object, or holds other keys.
         """
         given = read_json_object(path)
+        fields = Fields(given, path)
         unknown = sorted(set(given) - {"base", "stages", "data", "licence"})
         if unknown:
-            raise InputError(f"{path}: unknown entries {', '.join(unknown)}; known are base, stages, data, licence")
-        for key in ("stages", "data"):
-            if not isinstance(given.get(key, []), list):
-                raise InputError(f"{path}: {key} must be a list of texts")
+            raise InputError(
+                f"{path}: unknown entries {one_line(', '.join(unknown))}; known are base, stages, data, licence"
+            )
         return replace(
             self,
-            base=self.base or given.get("base"),
-            licence=self.licence or given.get("licence"),
-            stages=self.stages or tuple(given.get("stages", ())),
-            data=self.data or tuple(given.get("data", ())),
+            base=self.base or fields.text("base", "") or None,
+            licence=self.licence or fields.text("licence", "") or None,
+            stages=self.stages or tuple(fields.texts("stages", ())),
+            data=self.data or tuple(fields.texts("data", ())),
         )
 
     def check(self) -> None:
@@ -182,6 +183,8 @@ def make_package(
     package_id = description.id or default_id(out)
     tokenizer = ModelTokenizer.open(model.checkpoint.folder, model.config.vocab_size)
     stop_ids = stop_token_ids(model.checkpoint, tokenizer, model.config.vocab_size)
+    Sampling.of(model.checkpoint)
+    notices = [*runtime_notices(), *model_notices(model.checkpoint.folder)]
     conversation = derive(tokenizer, stop_ids, template)
     # A dry run: what the user described must fit the schema before hours of work, not after.
     manifest.encode(_manifest(model, package_id, description, [_placeholder_library(package_id)], _PLACEHOLDER_FILES))
@@ -209,7 +212,7 @@ def make_package(
         )
         staging.write("mlc-chat-config.json", manifest.to_json(config))
         staging.write("NOTICE", library_notice().encode())
-        for path, text in (*runtime_notices(), *model_notices(model.checkpoint.folder)):
+        for path, text in notices:
             staging.write(path, text)
         sealed = _manifest(model, package_id, description, libraries, staging.files)
         files = staging.publish(seal=(manifest.MANIFEST_NAME, manifest.encode(sealed)))
@@ -305,7 +308,7 @@ def _manifest(
         "engine": {"web_llm": manifest.WEB_LLM_VERSION},
         "libraries": libraries,
         "provenance": {
-            "base": description.base or model.checkpoint.config.get("_name_or_path") or "unknown",
+            "base": description.base or _declared_base(model.checkpoint),
             "stages": list(description.stages),
             "data": list(description.data),
             "licence": description.licence or "unknown",
@@ -315,6 +318,12 @@ def _manifest(
         "clinical": {**reviewed, "notice": {"zh": description.notice_zh, "en": description.notice_en}},
         "files": [asdict(record) for record in sorted(files, key=lambda record: record.path)],
     }
+
+
+def _declared_base(checkpoint: Checkpoint) -> str:
+    if not checkpoint.config.get("_name_or_path"):
+        return "unknown"
+    return Fields(checkpoint.config, checkpoint.folder / "config.json").text("_name_or_path")
 
 
 _PLACEHOLDER_FILES = [
@@ -338,8 +347,12 @@ def _versions() -> dict[str, str]:
 def _inputs(model: Model) -> dict[str, Any]:
     """What decides the bytes of the weight shards, for resuming: input files by size and time, settings, versions."""
     folder = model.checkpoint.folder
-    files = [*model.checkpoint.files, *sorted(folder.glob("*.json")), *sorted(folder.glob("*.jinja"))]
-    stats = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    with reading(folder):
+        others = [path for path in sorted([*folder.glob("*.json"), *folder.glob("*.jinja")]) if path.is_file()]
+        stats = [
+            (str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns)
+            for path in (*model.checkpoint.files, *others)
+        ]
     return {
         "files": stats,
         "quantization": model.quantization,

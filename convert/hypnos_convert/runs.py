@@ -30,6 +30,7 @@ from typing import Any
 
 from . import __version__
 from .errors import InputError, OutputError
+from .inputs import Fields, read_json_object
 from .progress import Progress
 from .staging import FileRecord, hash_file
 
@@ -231,8 +232,34 @@ def hash_inputs(path: Path, cache: HashCache | None = None) -> list[FileRecord]:
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
     """The manifest of a stage's folder, or None where there is no proper one."""
-    manifest = _read_json(folder / MANIFEST)
-    return manifest if isinstance(manifest, dict) and manifest.get("format") == FORMAT else None
+    try:
+        return load_manifest(folder)
+    except InputError:
+        return None
+
+
+def load_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a stage's folder, with entries of the right types.
+
+    Raises:
+        InputError: there is none, or it is not what this program writes; file and entry are named.
+    """
+    path = folder / MANIFEST
+    manifest = read_json_object(path)
+    fields = Fields(manifest, path)
+    if manifest.get("format") != FORMAT:
+        fields.refuse("format", repr(FORMAT))
+    for key in ("fingerprint", "finished"):
+        fields.text(key)
+    fields.number("seconds", 0, 1e12)
+    fields.texts("attempts")
+    fields.object("counts")
+    for output in fields.objects("outputs"):
+        if ".." in Path(output.text("path")).parts or Path(output.text("path")).is_absolute():
+            output.refuse("path", "a path inside the stage's folder")
+        output.integer("bytes", 0, 1 << 60)
+        output.text("sha256")
+    return manifest
 
 
 def damage(folder: Path, manifest: Mapping[str, Any], cache: HashCache | None = None) -> str | None:
@@ -242,8 +269,12 @@ def damage(folder: Path, manifest: Mapping[str, Any], cache: HashCache | None = 
         path = folder / record["path"]
         if not path.is_file():
             return f"{record['path']} is missing"
-        if path.stat().st_size != record["bytes"] or hashed(folder, record["path"]).sha256 != record["sha256"]:
-            return f"{record['path']} was changed"
+        try:
+            size = path.stat().st_size
+            if size != record["bytes"] or hashed(folder, record["path"]).sha256 != record["sha256"]:
+                return f"{record['path']} was changed"
+        except OSError as error:
+            return f"{record['path']} cannot be read: {error.strerror}"
     return None
 
 

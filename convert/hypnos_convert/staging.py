@@ -1,8 +1,11 @@
 """A folder that appears at its final name only when it is complete.
 
-Files are written into ``.<name>.partial`` beside the target and entered in a journal one by one; the last step renames
-the folder. A killed run leaves only the partial folder: the next run with the same inputs keeps the files that the
-journal vouches for and whose SHA-256 still matches, any other run starts from nothing.
+Files are written into ``.<name>.partial`` beside the target and entered one by one in ``.<name>.partial.journal``, also
+beside it; the last step renames the folder. A killed run leaves these two: the next run with the same inputs keeps the
+files that the journal vouches for and whose SHA-256 still matches, any other run starts from nothing.
+
+The journal is the lock, too. It lies outside the folder so that it can be held until the folder has its final name, and
+is removed while it is held: whoever takes the lock must check that the name still leads to the file that is locked.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -22,7 +26,6 @@ from typing import IO, Any
 
 from .errors import ConvertError, OutputError
 
-JOURNAL = ".journal.jsonl"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -69,17 +72,26 @@ class Staging:
     def __init__(self, target: str | Path, fingerprint: Any) -> None:
         self.target = Path(os.path.abspath(target))
         self.folder = _partial(self.target)
+        self.journal = self.target.parent / f"{self.folder.name}.journal"
         self._fingerprint = json.loads(json.dumps(fingerprint))
         self._finished: dict[str, FileRecord] = {}
-        self._journal: IO[str] | None = None
+        self._open_journal: IO[str] | None = None
 
     def __enter__(self) -> Staging:
         check_target(self.target)
+        make_folder(self.target.parent)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._open_journal()
-        except OSError as error:
-            raise OutputError(f"{self.folder}: cannot be written: {error.strerror}") from error
+            self._lock()
+            # Another run may have finished while this one came for the lock.
+            check_target(self.target)
+            self._resume()
+        except (OSError, ConvertError) as error:
+            if self._open_journal is not None and not self._finished:
+                self._remove()
+            self._unlock()
+            if isinstance(error, ConvertError):
+                raise
+            raise OutputError(f"{self.target}: cannot be written: {error.strerror}") from error
         return self
 
     def __exit__(
@@ -94,7 +106,7 @@ class Staging:
                     f"{self.target}: no space to write it ({error.strerror}; {_mib(free)} free on that disk); "
                     "nothing was left behind"
                 ) from error
-        self._close_journal()
+        self._unlock()
 
     @property
     def files(self) -> list[FileRecord]:
@@ -135,48 +147,67 @@ class Staging:
         return record
 
     def publish(self, seal: tuple[str, bytes] | None = None) -> list[FileRecord]:
-        """Write the ``seal`` file (path and content) last of all and move the folder to its final name."""
-        check_target(self.target)
-        self._close_journal()
-        (self.folder / JOURNAL).unlink()
+        """Write the ``seal`` file (path and content) last of all and move the folder to its final name.
+
+        Raises:
+            OutputError: something has come to lie at the target in the meantime.
+        """
         if seal is not None:
             path, data = seal
             with open(self.folder / path, "wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-        os.replace(self.folder, self.target)
+        for folder in (self.folder, *(path for path in self.folder.rglob("*") if path.is_dir())):
+            _sync_folder(folder)
+        check_target(self.target)
+        try:
+            os.replace(self.folder, self.target)
+        except OSError as error:
+            raise OutputError(f"{self.target}: cannot get its name: {error.strerror}") from error
         _sync_folder(self.target.parent)
+        self._remove_journal()
         return self.files
 
-    def _open_journal(self) -> None:
-        journal = open(self.folder / JOURNAL, "a+", encoding="utf-8")  # noqa: SIM115 - held open as a lock
-        try:
-            fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            journal.close()
-            raise OutputError(f"{self.target}: another run is writing it; wait, or choose another --out") from None
-        self._journal = journal
-        journal.seek(0)
-        first, *rest = [_parse(line) for line in journal.read().splitlines()] or [None]
+    def _lock(self) -> None:
+        while self._open_journal is None:
+            # A link here would be followed to a file that is not this program's.
+            descriptor = os.open(self.journal, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
+            journal = open(descriptor, "a+", encoding="utf-8", errors="replace")  # noqa: SIM115 - held open as a lock
+            try:
+                fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                journal.close()
+                raise OutputError(f"{self.target}: another run is writing it; wait, or choose another --out") from None
+            if _same_file(journal, self.journal):
+                self._open_journal = journal
+            else:
+                journal.close()  # Its last holder removed it before this run had it.
+
+    def _resume(self) -> None:
+        assert self._open_journal is not None
+        self.folder.mkdir(exist_ok=True)
+        if self.folder.is_symlink():
+            raise OutputError(f"{self.folder} is a symbolic link; remove it first")
+        self._open_journal.seek(0)
+        first, *rest = [_parse(line) for line in self._open_journal.read().splitlines()] or [None]
         if first == {"fingerprint": self._fingerprint}:
             for record in map(_record, rest):
                 if record is not None and _intact(self.folder, record):
                     self._finished[record.path] = record
         self._drop_strays()
-        journal.seek(0)
-        journal.truncate()
+        self._open_journal.seek(0)
+        self._open_journal.truncate()
         self._append({"fingerprint": self._fingerprint})
         for record in self._finished.values():
             self._append(asdict(record))
 
     def _drop_strays(self) -> None:
         for path in sorted(self.folder.rglob("*"), reverse=True):
-            name = path.relative_to(self.folder).as_posix()
             if path.is_dir() and not path.is_symlink():
                 if not any(path.iterdir()):
                     path.rmdir()
-            elif name != JOURNAL and name not in self._finished:
+            elif path.relative_to(self.folder).as_posix() not in self._finished:
                 path.unlink()
 
     def _enter(self, record: FileRecord) -> None:
@@ -184,18 +215,58 @@ class Staging:
         self._append(asdict(record))
 
     def _append(self, line: dict[str, Any]) -> None:
-        assert self._journal is not None
-        self._journal.write(json.dumps(line) + "\n")
-        self._journal.flush()
-
-    def _close_journal(self) -> None:
-        if self._journal is not None:
-            self._journal.close()
-            self._journal = None
+        assert self._open_journal is not None
+        self._open_journal.write(json.dumps(line) + "\n")
+        self._open_journal.flush()
 
     def _remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
-        self._close_journal()
+        self._remove_journal()
+
+    def _remove_journal(self) -> None:
+        """Unlink the journal while it is held, then let it go."""
+        if self._open_journal is not None:
+            self.journal.unlink(missing_ok=True)
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._open_journal is not None:
+            self._open_journal.close()
+            self._open_journal = None
+
+
+@contextmanager
+def replacing(path: Path, data: bytes, beside: Path | None = None) -> Iterator[None]:
+    """Write ``data`` beside ``path`` under a hidden name, so that it is on the disk before the block begins; the file
+    gets its name when the block ends without an error. Nothing else is left behind.
+
+    Args:
+        beside: the hidden name, on the same disk; by default one beside ``path``.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    path = Path(os.path.abspath(path))
+    temporary = beside or path.with_name(f".{path.name}.tmp")
+    try:
+        try:
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            # Not through what may lie there: a link would lead elsewhere.
+            temporary.unlink(missing_ok=True)
+            with open(temporary, "xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+        yield
+        try:
+            os.replace(temporary, path)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def check_target(target: Path) -> None:
@@ -209,6 +280,34 @@ def check_target(target: Path) -> None:
             raise OutputError(f"{target} is not empty; choose another --out or remove it first")
     elif target.exists() or target.is_symlink():
         raise OutputError(f"{target} is not a folder; choose another --out")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it.
+
+    Raises:
+        OutputError: something else lies in the way, or the place cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        blocking = next((path for path in (folder, *folder.parents) if os.path.lexists(path)), folder)
+        if not blocking.is_dir():
+            raise OutputError(f"{folder}: cannot be made, because {blocking} is not a folder") from error
+        raise OutputError(f"{folder}: cannot be made in {blocking}: {error.strerror}") from error
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that takes no file, before the work rather than after it.
+
+    Raises:
+        OutputError: no file can be made in it.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputError(f"{folder}: no file can be made in it: {error.strerror}") from error
 
 
 def check_space(target: Path, needed: int) -> None:
@@ -236,6 +335,13 @@ def _partial(target: Path) -> Path:
     return target.parent / f".{target.name}.partial"
 
 
+def _same_file(file: IO[str], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
 def _intact(folder: Path, record: FileRecord) -> bool:
     try:
         return hash_file(folder, record.path) == record
@@ -252,9 +358,11 @@ def _parse(line: str) -> Any:
 
 def _record(line: Any) -> FileRecord | None:
     try:
-        return FileRecord(**line)
+        record = FileRecord(**line)
     except TypeError:
         return None
+    inside = isinstance(record.path, str) and ".." not in Path(record.path).parts and "\0" not in record.path
+    return record if inside else None
 
 
 def _sync_folder(folder: Path) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from .checkpoint import read_json_object
 from .errors import InputError
+from .inputs import Fields, one_line, parse_json, present, read_bytes, read_json_object
 
 GENERIC_CLASSES = ("TokenizersBackend", "PreTrainedTokenizerFast")
 """Declared ``tokenizer_class`` values that mean: tokenizer.json and nothing else."""
@@ -37,16 +37,19 @@ class ModelTokenizer:
             InputError: tokenizer.json is missing or damaged, or names ids that the model's embedding does not have.
         """
         path = folder / "tokenizer.json"
-        description = read_json_object(path)
-        content = path.read_bytes()
+        content = read_bytes(path)
+        description = _description(content, path)
         if description.get("truncation") or description.get("padding"):
             # A leftover of training: web-llm would cut or pad every message.
             content = json.dumps({**description, "truncation": None, "padding": None}, ensure_ascii=False).encode()
         try:
             page = Tokenizer.from_buffer(content)
+        except BaseException as error:
+            raise _unloadable(path, error) from error
+        try:
             reference = _reference(folder)
-        except Exception as error:  # The tokenizers library raises bare Exception.
-            raise InputError(f"{folder}: the tokenizer cannot be loaded: {error}") from error
+        except BaseException as error:
+            raise _unloadable(folder, error) from error
         highest = max(page.get_vocab(with_added_tokens=True).values(), default=-1)
         if highest >= vocab_size:
             raise InputError(
@@ -90,11 +93,31 @@ class ModelTokenizer:
         }
 
 
+def _description(content: bytes, path: Path) -> dict[str, Any]:
+    try:
+        value = parse_json(content.decode("utf-8"), path)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 text: byte {error.start}") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: expected a JSON object, found {type(value).__name__}")
+    return value
+
+
+def _unloadable(where: Path, error: BaseException) -> BaseException:
+    """What to raise instead: the library raises bare Exception, and PanicException, which is not even one."""
+    panicked = type(error).__name__ == "PanicException"
+    if isinstance(error, InputError) or not (isinstance(error, Exception) or panicked):
+        return error
+    return InputError(f"{where}: the tokenizer cannot be loaded: {one_line(error)}")
+
+
 def _reference(folder: Path) -> PreTrainedTokenizerBase:
     # AutoTokenizer of transformers 5 puts a family's own pre-tokenizer (Qwen2's, say) in place of tokenizer.json's,
     # even where tokenizer_config.json declares the generic class.
     declared = folder / "tokenizer_config.json"
-    generic = declared.exists() and read_json_object(declared).get("tokenizer_class") in GENERIC_CLASSES
+    generic = False
+    if present(declared):
+        generic = Fields(read_json_object(declared), declared).text("tokenizer_class", "") in GENERIC_CLASSES
     loader = PreTrainedTokenizerFast if generic else AutoTokenizer
     return loader.from_pretrained(folder, trust_remote_code=False)
 

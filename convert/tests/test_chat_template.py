@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
+import re
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from templates import CHATML_TOKENS, LLAMA3_TOKENS, byte_level, sentencepiece
 
+from hypnos_convert import chat_template, sandbox
 from hypnos_convert.chat_template import PROBE_TURNS, Conversation, TemplateOptions, derive
 from hypnos_convert.conversation import js_replace, prompt_parts
 from hypnos_convert.errors import InputError, TemplateError
@@ -226,3 +230,60 @@ def test_js_replace(replacement: str, expected: str):
 def test_js_replace_replaces_the_first_match_only():
     assert js_replace("{x}{x}", "{x}", "y") == "y{x}"
     assert js_replace("a", "{x}", "y") == "a"
+
+
+HOSTILE = {
+    "more memory than there is": ("{{ 'a' * 100000000000 }}", "needs more than 512 MiB of memory"),
+    "memory by doubling": (
+        "{% set n = namespace(t='aaaaaaaa') %}{% for i in range(60) %}{% set n.t = n.t + n.t %}{% endfor %}{{ n.t }}",
+        "needs more than 512 MiB of memory",
+    ),
+    "a range too large": ("{% for i in range(1000000000) %}x{% endfor %}", "OverflowError: Range too big"),
+    "loops in loops": (
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        "takes more than 1 s",
+    ),
+    "a power tower": ("{{ (9 ** (9 ** 9)) % 7 }}", "takes more than 1 s"),
+    "endless recursion": ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "calls itself without end"),
+    "endless output": ("{% for a in range(9999) %}{{ 'a' * 999 }}{% endfor %}", "writes more than 1048576 characters"),
+    "a division by zero": ("{{ 1 / 0 }}", "ZeroDivisionError"),
+    "text plus number": ("{{ 'a' + 1 }}", "TypeError"),
+    "the machine": ("{{ messages.__class__.__mro__[1].__subclasses__() }}", "SecurityError"),
+    "no template": ("{% for %}", "TemplateSyntaxError"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_templates_are_refused_within_bounds(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    source, message = HOSTILE[name]
+    if "more than 1 s" in message:
+        monkeypatch.setattr(sandbox, "CPU_SECONDS", 1)
+    tokenizer = chatml(tmp_path)
+    with pytest.raises(TemplateError, match=re.escape(message)) as error:
+        derive(tokenizer, [2], TemplateOptions(source=source + templates.CHATML))
+    assert "--chat-template FILE" in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("template", [templates.CHATML, templates.LLAMA3, templates.ZEPHYR])
+def test_the_tokens_that_are_compared_are_those_of_apply_chat_template(template: str, tmp_path: Path):
+    tokenizer = byte_level(tmp_path, template, CHATML_TOKENS, bos="<|endoftext|>", eos="<|im_end|>")
+    messages = [{"role": "system", "content": "x"}, {"role": "user", "content": "<|im_end|> 麻醉 😀"}]
+    expected = tokenizer.reference.apply_chat_template(
+        messages, add_generation_prompt=True, tokenize=True, return_dict=False, sanitize_control_tokens=False
+    )
+    options = TemplateOptions()
+    with sandbox.bounded(tokenizer.reference.apply_chat_template) as apply:
+        renderer = chat_template._Renderer(tokenizer, options, template, apply)
+        assert renderer.tokens("x", [messages[1]["content"]]) == list(expected)
+
+
+def test_no_child_outlives_its_block_and_a_dead_one_is_told():
+    with sandbox.bounded(lambda: str(os.getpid())) as call:
+        child = int(call())
+        assert child != os.getpid()
+        os.kill(child, signal.SIGKILL)
+        with pytest.raises(sandbox.LimitError, match="ended the process that ran it"):
+            call()
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)

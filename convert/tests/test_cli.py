@@ -78,7 +78,10 @@ def tokens_beyond(model: Path) -> None:
 
 
 BAD: dict[str, tuple[Callable[[Path], None], str]] = {
-    "architecture": (edit_json("config.json", architectures=["GPT2LMHeadModel"]), "GPT2LMHeadModel; supported are"),
+    "architecture": (
+        edit_json("config.json", architectures=["GPT2LMHeadModel"]),
+        "architectures: ['GPT2LMHeadModel'] is not supported; supported are",
+    ),
     "rope": (edit_json("config.json", rope_parameters={"rope_type": "yarn"}), "RoPE type 'yarn' is not supported"),
     "head size": (edit_json("config.json", head_dim=65), "head size 65 is not supported"),
     "pickled": (pickled, "pickled weights (pytorch_model.bin) are refused"),
@@ -299,7 +302,7 @@ def test_verify_reports_damage_with_its_own_code(tmp_path: Path, capsys: pytest.
     [
         (KeyboardInterrupt(), 130, "the same command goes on where it stopped"),
         (ZeroDivisionError("x"), 1, "internal error: ZeroDivisionError: x (--debug shows where)"),
-        (PermissionError(13, "Permission denied", "/x"), 4, "Permission denied: '/x'"),
+        (PermissionError(13, "Permission denied", "/x"), 4, "error: /x: Permission denied"),
     ],
 )
 def test_other_ends(

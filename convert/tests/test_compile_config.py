@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
+import numpy as np
 import pytest
 from transformers import LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config
+from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
+from transformers.models.mistral.modeling_mistral import MistralRotaryEmbedding
+from transformers.models.qwen2.modeling_qwen2 import Qwen2RotaryEmbedding
+from transformers.models.qwen3.modeling_qwen3 import Qwen3RotaryEmbedding
 
 from hypnos_convert.compile.config import FAMILIES, HEAD_DIMS, Llama3Rope, ModelConfig, UnsupportedModelError
+from hypnos_convert.compile.kernels.attention import inverse_frequencies
 
 PLAIN: dict[str, Any] = {
     "architectures": ["LlamaForCausalLM"],
@@ -58,6 +65,100 @@ def test_rope_of_transformers_4_and_5() -> None:
     for config in (new, old, oldest):
         assert config.rope_theta == 500000.0
         assert config.rope_scaling == expected
+
+
+ROTARY: dict[str, tuple[Any, Any]] = {
+    "LlamaForCausalLM": (LlamaConfig, LlamaRotaryEmbedding),
+    "MistralForCausalLM": (MistralConfig, MistralRotaryEmbedding),
+    "Qwen2ForCausalLM": (Qwen2Config, Qwen2RotaryEmbedding),
+    "Qwen3ForCausalLM": (Qwen3Config, Qwen3RotaryEmbedding),
+}
+SCALED: dict[str, Any] = {
+    "rope_type": "llama3",
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 256,
+}
+PLAIN_ROPE = {"rope_type": "default", "rope_theta": 5e5}
+READ: dict[str, dict[str, Any]] = {
+    "nothing": {},
+    "theta alone": {"rope_theta": 7e5},
+    "both": {"rope_parameters": PLAIN_ROPE, "rope_scaling": SCALED},
+    "both, theta outside": {"rope_parameters": PLAIN_ROPE, "rope_scaling": SCALED, "rope_theta": 7e5},
+    "both, theta inside": {
+        "rope_parameters": PLAIN_ROPE,
+        "rope_scaling": {**SCALED, "rope_theta": 9e5},
+        "rope_theta": 7e5,
+    },
+    "both, the old one plain": {"rope_parameters": {**SCALED, "rope_theta": 5e5}, "rope_scaling": {"type": "default"}},
+    "the old one empty": {"rope_parameters": PLAIN_ROPE, "rope_scaling": {}, "rope_theta": 7e5},
+    "the old one null": {"rope_parameters": {**SCALED, "rope_theta": 5e5}, "rope_scaling": None},
+    "the new one null": {"rope_parameters": None, "rope_theta": 7e5},
+    "theta beside the new one": {"rope_parameters": {"rope_type": "default"}, "rope_theta": 7e5},
+    "theta twice": {"rope_parameters": PLAIN_ROPE, "rope_theta": 7e5},
+    "type and rope_type": {"rope_scaling": {**SCALED, "type": "linear"}},
+    "no type": {"rope_scaling": {"factor": 2.0}, "rope_theta": 7e5},
+    "original context outside": {"rope_scaling": SCALED, "original_max_position_embeddings": 512},
+    "original context absent": {"rope_scaling": {k: v for k, v in SCALED.items() if not k.startswith("original")}},
+    "partial, null": {"rope_theta": 7e5, "partial_rotary_factor": None},
+    "partial, whole": {"rope_parameters": {**SCALED, "partial_rotary_factor": 1.0}},
+}
+
+
+@pytest.mark.parametrize("architecture", FAMILIES)
+@pytest.mark.parametrize("name", READ)
+def test_frequencies_are_those_of_transformers(name: str, architecture: str) -> None:
+    source = {**PLAIN, "architectures": [architecture], "head_dim": 64, **READ[name]}
+    config_class, rotary_class = ROTARY[architecture]
+    expected = rotary_class(config_class.from_dict(copy.deepcopy(source)))
+    config = ModelConfig.from_hf(source)
+    found = inverse_frequencies(config.head_dim, config.rope_theta, config.rope_scaling)
+    assert expected.attention_scaling == 1
+    np.testing.assert_allclose(found, expected.inv_freq.numpy(), rtol=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rope_scaling": "x"}, "rope_scaling must be an object, found 'x'"),
+        ({"rope_scaling": []}, r"rope_scaling must be an object, found \[\]"),
+        ({"rope_scaling": False, "rope_parameters": PLAIN_ROPE}, "rope_scaling must be an object, found False"),
+        ({"rope_parameters": [1]}, "rope_parameters must be an object"),
+        ({"rope_theta": None}, "rope_theta must be a number, found None"),
+        ({"rope_parameters": {"rope_theta": None}, "rope_theta": 5e5}, "rope_parameters: rope_theta must be a number"),
+        ({"rope_theta": "10000"}, "rope_theta must be a number.*found '10000'"),
+        ({"rope_theta": 1e300}, "rope_theta must be a number"),
+        ({"rope_scaling": {**SCALED, "rope_type": None, "type": "llama3"}}, "rope_scaling: rope_type must be one of"),
+        ({"rope_scaling": {**SCALED, "rope_type": ["llama3"]}}, "rope_scaling: rope_type must be a text"),
+        ({"rope_scaling": {**SCALED, "high_freq_factor": 1.0}}, "rope_scaling: high_freq_factor must exceed"),
+        ({"rope_scaling": {**SCALED, "factor": True}}, "rope_scaling: factor must be a number"),
+        ({"rope_scaling": {**SCALED, "original_max_position_embeddings": 25.5}}, "original_max_position_embeddings"),
+        ({"rope_scaling": SCALED, "original_max_position_embeddings": None}, "original_max_position_embeddings"),
+        ({"rope_parameters": {"full_attention": PLAIN_ROPE}}, "full_attention: a RoPE per kind of layer"),
+        ({"rope_parameters": {**SCALED, "partial_rotary_factor": 0.5}}, "partial_rotary_factor must be 1"),
+        ({"layer_types": ["full_attention", "sliding_attention"]}, "layer_types.*supported is full_attention"),
+        ({"per_layer_config": {"0": {"num_attention_heads": 2}}}, "per_layer_config is not supported"),
+        ({"model_type": "qwen2"}, "model_type is 'qwen2', but architectures says"),
+        ({"architectures": "LlamaForCausalLM"}, "architectures must be a list of texts"),
+        ({"num_hidden_layers": 10**9}, "num_hidden_layers must be an integer from 1 to 1024, found 1000000000"),
+        ({"vocab_size": 10**4000}, "vocab_size must be an integer from 1 to 4194304, found 1000"),
+        ({"max_position_embeddings": 2048.0}, "max_position_embeddings must be an integer"),
+    ],
+)
+def test_refuses_by_name_what_transformers_reads_otherwise_or_not_at_all(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UnsupportedModelError, match=message) as error:
+        read(**changes)
+    assert str(error.value).startswith("config.json: ")
+    assert len(str(error.value)) < 300
+
+
+def test_an_absent_entry_means_what_transformers_takes_it_for() -> None:
+    mistral = {**PLAIN, "architectures": ["MistralForCausalLM"]}
+    assert ModelConfig.from_hf(mistral).sliding_window == MistralConfig.from_dict(mistral).sliding_window == 4096
+    assert ModelConfig.from_hf({**mistral, "sliding_window": None}).sliding_window is None
+    qwen3 = {**PLAIN, "architectures": ["Qwen3ForCausalLM"]}
+    assert ModelConfig.from_hf(qwen3).head_dim == Qwen3Config.from_dict(qwen3).head_dim == 128
 
 
 def test_head_dim_may_differ_from_hidden_over_heads() -> None:

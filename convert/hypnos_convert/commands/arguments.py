@@ -51,7 +51,25 @@ def model_options(args: argparse.Namespace) -> ModelOptions:
 
 
 def _tokens(text: str) -> int:
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no number of tokens") from None
     if value < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
     return value
+
+
+def text(word: str) -> str:
+    """A text for people to read, of at least one character.
+
+    Raises:
+        argparse.ArgumentTypeError: it is empty, or not in the terminal's encoding.
+    """
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(f"{word!a} is not UTF-8 text") from None
+    if not word.strip():
+        raise argparse.ArgumentTypeError("must not be empty")
+    return word

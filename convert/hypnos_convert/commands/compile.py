@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from ..errors import OutputError
 from ..package import TARGETS, Model, compile_model
 from ..progress import Progress
+from ..staging import check_writable, make_folder
 from .arguments import add_cache_argument, add_model_arguments, add_quiet_argument, model_options
 
 
@@ -20,11 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    if args.out.exists():
+    if os.path.lexists(args.out):
         raise OutputError(f"{args.out} exists already; choose another --out or remove it first")
     progress = Progress(quiet=args.quiet)
     model = Model.open(model_options(args))
-    args.out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(args.out.parent)
+    check_writable(args.out.parent)
     report = compile_model(model, args.target, args.out, args.cache, progress)
     needs = ", ".join(report.requires.features) or "no optional features"
     progress.say(

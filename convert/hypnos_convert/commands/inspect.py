@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..journal import parse_lines
-from ..runs import STAGES, damage, read_manifest
+from ..inputs import Fields, present, read_bytes, reading
+from ..journal import LINES_BYTES, parse_lines
+from ..runs import MANIFEST, STAGES, damage, load_manifest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,8 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    if not args.folder.is_dir():
-        raise InputError(f"{args.folder} is no folder")
+    with reading(args.folder):
+        if not args.folder.is_dir():
+            raise InputError(f"{args.folder} is no folder")
     found = describe(args.folder)
     if not found["stages"] and found["ledger"] is None:
         raise InputError(f"{args.folder} holds no stage and no ledger of a run")
@@ -30,14 +32,8 @@ def describe(folder: Path) -> dict[str, Any]:
     """State and counts of every stage, earlier results, and what the ledger adds up to."""
     stages: dict[str, Any] = {}
     for stage in STAGES:
-        manifest = read_manifest(folder / stage)
-        if manifest is not None:
-            problem = damage(folder / stage, manifest)
-            stages[stage] = {
-                "state": f"damaged: {problem}" if problem else "finished",
-                **{key: manifest[key] for key in ("finished", "seconds", "attempts", "counts")},
-                "bytes": sum(record["bytes"] for record in manifest["outputs"]),
-            }
+        if present(folder / stage / MANIFEST):
+            stages[stage] = _stage(folder / stage)
         elif (folder / f".{stage}.partial").is_dir():
             stages[stage] = {"state": "under way, or stopped"}
         earlier = [path.name for path in sorted(folder.glob(f"*{stage}*.previous-*"))]
@@ -46,22 +42,43 @@ def describe(folder: Path) -> dict[str, Any]:
     return {"folder": str(folder), "stages": stages, "ledger": _ledger(folder / "ledger.jsonl")}
 
 
+def _stage(folder: Path) -> dict[str, Any]:
+    try:
+        manifest = load_manifest(folder)
+    except InputError as error:
+        return {"state": f"damaged: {error}"}
+    problem = damage(folder, manifest)
+    return {
+        "state": f"damaged: {problem}" if problem else "finished",
+        **{key: manifest[key] for key in ("finished", "seconds", "attempts", "counts")},
+        "bytes": sum(record["bytes"] for record in manifest["outputs"]),
+    }
+
+
 def _ledger(path: Path) -> dict[str, Any] | None:
-    if not path.exists():
+    if not present(path):
         return None
     endpoints: dict[str, Any] = {}
     # Without the lock, for a run may be under way; its last line may be half-written.
-    whole, _, _ = path.read_bytes().rpartition(b"\n")
-    for line in parse_lines(whole.decode("utf-8"), path):
+    whole, _, _ = read_bytes(path, LINES_BYTES).rpartition(b"\n")
+    try:
+        lines = parse_lines(whole.decode("utf-8"), path)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 text: byte {error.start}") from error
+    for number, line in enumerate(lines, 1):
+        fields = Fields(line, f"{path}: object {number}")
         sums = endpoints.setdefault(
-            line["endpoint"], {"requests": 0, "prompt_tokens": 0, "completion_tokens": 0, "cost": 0.0, "faults": 0}
+            fields.text("endpoint"),
+            {"requests": 0, "prompt_tokens": 0, "completion_tokens": 0, "cost": 0.0, "faults": 0},
         )
-        if line["event"] == "fault":
+        if fields.text("event") == "fault":
             sums["faults"] += 1
             continue
+        reply = fields.object("reply")
         sums["requests"] += 1
-        for key in ("prompt_tokens", "completion_tokens", "cost"):
-            sums[key] += line["reply"][key]
+        for key in ("prompt_tokens", "completion_tokens"):
+            sums[key] += reply.integer(key, 0, 1 << 50)
+        sums["cost"] += reply.number("cost", 0, 1e12)
     return endpoints
 
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 import argparse
 import datetime
 from pathlib import Path
+from typing import Any
 
 from ..chat_template import TemplateOptions
-from ..checkpoint import read_json_object
-from ..errors import InputError
+from ..inputs import read_json_object, read_text
+from ..manifest import check_evaluation
 from ..package import DEFAULT_TARGETS, NOTICE_EN, NOTICE_ZH, TARGETS, Description, make_package
 from ..progress import Progress
-from .arguments import add_cache_argument, add_model_arguments, add_output_argument, add_quiet_argument, model_options
+from .arguments import (
+    add_cache_argument,
+    add_model_arguments,
+    add_output_argument,
+    add_quiet_argument,
+    model_options,
+    text,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,19 +38,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     about = parser.add_argument_group("what people are told about the package")
     about.add_argument("--id", help="stable name, lower-case (default: the folder's name)")
     about.add_argument("--version", default="0.1.0", help="as in 1.2.3 (default %(default)s)")
-    about.add_argument("--title-zh", metavar="TEXT")
-    about.add_argument("--title-en", metavar="TEXT")
-    about.add_argument("--licence", metavar="TEXT", help="of the weights; licence files beside them are copied anyway")
-    about.add_argument("--base", metavar="TEXT", help="the checkpoint that training started from")
+    about.add_argument("--title-zh", type=text, metavar="TEXT")
+    about.add_argument("--title-en", type=text, metavar="TEXT")
+    about.add_argument(
+        "--licence", type=text, metavar="TEXT", help="of the weights; licence files beside them are copied anyway"
+    )
+    about.add_argument("--base", type=text, metavar="TEXT", help="the checkpoint that training started from")
     about.add_argument("--provenance", type=Path, metavar="FILE", help="JSON: base, stages, data, licence")
     about.add_argument("--evaluation", type=Path, metavar="FILE", help="JSON: benchmark, version, scores")
-    about.add_argument("--reviewer", metavar="TEXT", help="who reviewed the model clinically; leave out if nobody did")
-    about.add_argument("--notice-zh", metavar="TEXT", default=NOTICE_ZH)
-    about.add_argument("--notice-en", metavar="TEXT", default=NOTICE_EN)
+    about.add_argument(
+        "--reviewer", type=text, metavar="TEXT", help="who reviewed the model clinically; leave out if nobody did"
+    )
+    about.add_argument("--notice-zh", type=text, metavar="TEXT", default=NOTICE_ZH)
+    about.add_argument("--notice-en", type=text, metavar="TEXT", default=NOTICE_EN)
 
     chat = parser.add_argument_group("conversation")
     chat.add_argument("--chat-template", type=Path, metavar="FILE", help="Jinja file instead of the checkpoint's own")
-    chat.add_argument("--system-prompt", metavar="TEXT", help="system message of conversations that bring none")
+    chat.add_argument(
+        "--system-prompt", type=text, metavar="TEXT", help="system message of conversations that bring none"
+    )
     chat.add_argument("--no-system", action="store_true", help="no system message will ever be given")
     chat.add_argument("--thinking", action="store_true", help="let models that can do so think before they answer")
     chat.add_argument("--template-date", type=_date, metavar="YYYY-MM-DD", help="what the template takes for today")
@@ -59,7 +73,7 @@ def run(args: argparse.Namespace) -> None:
         reviewer=args.reviewer,
         notice_zh=args.notice_zh,
         notice_en=args.notice_en,
-        evaluation=read_json_object(args.evaluation) if args.evaluation else None,
+        evaluation=_evaluation(args.evaluation) if args.evaluation else None,
     )
     if args.provenance:
         description = description.with_provenance(args.provenance)
@@ -69,7 +83,7 @@ def run(args: argparse.Namespace) -> None:
         targets=args.targets,
         description=description,
         template=TemplateOptions(
-            source=_text(args.chat_template) if args.chat_template else None,
+            source=read_text(args.chat_template) if args.chat_template else None,
             system_prompt=args.system_prompt,
             thinking=args.thinking,
             system=not args.no_system,
@@ -96,8 +110,7 @@ def _date(text: str) -> datetime.date:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
+def _evaluation(path: Path) -> dict[str, Any]:
+    value = read_json_object(path)
+    check_evaluation(value, path)
+    return value

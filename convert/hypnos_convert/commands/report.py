@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..checkpoint import read_json_object
 from ..errors import InputError
 from ..evaluate.human.ratings import load_summary
 from ..evaluate.items import read_benchmark
 from ..evaluate.report import Sources, to_html, to_json
 from ..evaluate.result import read_result
+from ..inputs import read_json_object
 from ..manifest import to_json as encode
 from ..progress import Progress
 from ..staging import Staging

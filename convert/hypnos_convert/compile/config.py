@@ -1,7 +1,8 @@
 """What a Hugging Face ``config.json`` says about a model, checked and typed.
 
 The way in: ``ModelConfig.from_hf(json)`` accepts the ``config.json`` of a Llama 2/3, Mistral, Qwen2/2.5 or Qwen3
-checkpoint and refuses everything that the compiled library would silently get wrong.
+checkpoint and refuses everything that the compiled library would silently get wrong. What an absent or doubled entry
+means is what transformers takes it for.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InputError
+from ..inputs import Fields, shown
 
 FAMILIES = {
     "LlamaForCausalLM": "llama",
@@ -28,6 +30,26 @@ ROPE_TYPES = ("default", "llama3")
 
 MAX_QUERY_GROUP = 8
 """Most query heads that may share one key/value head."""
+
+LIMITS = {
+    "hidden_size": 1 << 16,
+    "intermediate_size": 1 << 20,
+    "num_hidden_layers": 1 << 10,
+    "num_attention_heads": 1 << 10,
+    "num_key_value_heads": 1 << 10,
+    "head_dim": 1 << 10,
+    "vocab_size": 1 << 22,
+    "max_position_embeddings": (1 << 31) - 1,
+    "sliding_window": (1 << 31) - 1,
+}
+"""Largest values that are taken for a model's rather than for a mistake: several times those of any known model.
+Nothing is reserved or counted through before the sizes lie within them."""
+
+MAX_CONTEXT = 1 << 20
+"""Most tokens of a context window, as in the manifest's schema."""
+
+MISTRAL_WINDOW = 4096
+"""What transformers takes an absent ``sliding_window`` of Mistral for; null means none."""
 
 ATTENTION_SINK = 4
 """Tokens at the start of the text that a sliding window keeps (StreamingLLM, Xiao et al. 2023, section 3.2)."""
@@ -100,6 +122,10 @@ class ModelConfig:
         """
         if context_window < 16:
             raise UnsupportedModelError(f"context window {context_window} is too short: give at least 16 tokens")
+        if context_window > MAX_CONTEXT:
+            raise UnsupportedModelError(
+                f"context window {context_window} is too long: give {MAX_CONTEXT} tokens or less"
+            )
         if self.sliding_window is not None and context_window > self.sliding_window:
             return Window(context=-1, sliding=self.sliding_window, sink=min(ATTENTION_SINK, self.sliding_window // 4))
         if context_window > self.max_position_embeddings:
@@ -139,77 +165,70 @@ class Window:
 
 class _Reader:
     def __init__(self, config: Mapping[str, Any]) -> None:
-        self.config = config
+        self.fields = Fields(config, "config.json", UnsupportedModelError)
 
     def read(self) -> ModelConfig:
         family = self.family()
-        heads = self.integer("num_attention_heads")
-        kv_heads = self.integer("num_key_value_heads", default=heads if family == "llama" else None)
-        hidden = self.integer("hidden_size")
-        head_dim = self.head_dim(hidden, heads)
+        heads = self.size("num_attention_heads")
+        kv_heads = self.size("num_key_value_heads", default=heads if family == "llama" else None)
+        hidden = self.size("hidden_size")
+        head_dim = self.head_dim(family, hidden, heads)
         self.check_groups(heads, kv_heads)
-        self.check_activation()
-        if self.flag("mlp_bias"):
-            raise UnsupportedModelError("mlp_bias = true is not supported: supported are MLPs without bias")
+        self.check_layers(family)
+        if self.fields.flag("mlp_bias"):
+            raise UnsupportedModelError("config.json: mlp_bias = true is not supported; supported is an MLP without")
         theta, scaling = self.rope()
-        attention_bias = self.flag("attention_bias")
+        attention_bias = self.fields.flag("attention_bias")
         return ModelConfig(
             family=family,
             hidden_size=hidden,
-            intermediate_size=self.integer("intermediate_size"),
-            num_layers=self.integer("num_hidden_layers"),
+            intermediate_size=self.size("intermediate_size"),
+            num_layers=self.size("num_hidden_layers"),
             num_heads=heads,
             num_kv_heads=kv_heads,
             head_dim=head_dim,
-            vocab_size=self.integer("vocab_size"),
-            norm_eps=self.number("rms_norm_eps", default=1e-6),
+            vocab_size=self.size("vocab_size"),
+            norm_eps=self.fields.number("rms_norm_eps", 0, 1, 1e-6, above=True),
             rope_theta=theta,
             rope_scaling=scaling,
             qkv_bias=family == "qwen2" or attention_bias,
             output_bias=family != "qwen2" and attention_bias,
             qk_norm=family == "qwen3",
-            tied_embeddings=self.flag("tie_word_embeddings"),
+            tied_embeddings=self.fields.flag("tie_word_embeddings"),
             sliding_window=self.sliding_window(family),
-            max_position_embeddings=self.integer("max_position_embeddings"),
+            max_position_embeddings=self.size("max_position_embeddings"),
         )
 
     def family(self) -> str:
-        architectures = self.config.get("architectures") or []
-        for name in architectures:
-            if name in FAMILIES:
-                return FAMILIES[name]
-        named = ", ".join(map(str, architectures)) or f"none (model_type {self.config.get('model_type')!r})"
-        raise UnsupportedModelError(
-            f"unsupported architecture in config.json: {named}; supported are {', '.join(FAMILIES)}"
-        )
+        architectures = self.fields.texts("architectures", ())
+        model_type = self.fields.text("model_type", "")
+        family = next((FAMILIES[name] for name in architectures if name in FAMILIES), None)
+        if family is None:
+            named = shown(architectures) if architectures else f"none (model_type {shown(model_type)})"
+            raise UnsupportedModelError(
+                f"config.json: architectures: {named} is not supported; supported are {', '.join(FAMILIES)}"
+            )
+        # transformers builds the model of model_type, whatever architectures says.
+        if model_type not in ("", family):
+            raise UnsupportedModelError(
+                f"config.json: model_type is {shown(model_type)}, but architectures says {shown(architectures)}"
+            )
+        return family
 
-    def integer(self, key: str, default: int | None = None) -> int:
-        value = self.config.get(key)
-        value = default if value is None else value
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise UnsupportedModelError(f"config.json: {key} must be a positive integer, found {value!r}")
-        return value
+    def size(self, key: str, default: int | None = None) -> int:
+        return self.fields.integer(key, 1, LIMITS[key], default)
 
-    def number(self, key: str, default: float) -> float:
-        value = self.config.get(key)
-        value = default if value is None else value
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-            raise UnsupportedModelError(f"config.json: {key} must be a positive number, found {value!r}")
-        return float(value)
-
-    def flag(self, key: str) -> bool:
-        value = self.config.get(key)
-        if value is not None and not isinstance(value, bool):
-            raise UnsupportedModelError(f"config.json: {key} must be true or false, found {value!r}")
-        return bool(value)
-
-    def head_dim(self, hidden: int, heads: int) -> int:
-        if self.config.get("head_dim") is None and hidden % heads:
+    def head_dim(self, family: str, hidden: int, heads: int) -> int:
+        # transformers has 128 for Qwen3 where the key is absent, whatever the other sizes are.
+        if family == "qwen3" and "head_dim" not in self.fields.value:
+            head_dim = 128
+        elif "head_dim" not in self.fields and hidden % heads:
             raise UnsupportedModelError(
                 f"config.json: hidden_size {hidden} is no multiple of num_attention_heads {heads}, "
                 "and head_dim is not given"
             )
-        head_dim = self.integer("head_dim", default=hidden // heads)
+        else:
+            head_dim = self.size("head_dim", default=hidden // heads)
         if head_dim not in HEAD_DIMS:
             raise UnsupportedModelError(
                 f"config.json: head size {head_dim} is not supported; supported are {', '.join(map(str, HEAD_DIMS))}"
@@ -223,58 +242,85 @@ class _Reader:
                 f"are 1 to {MAX_QUERY_GROUP} query heads per key/value head, the same number for each"
             )
 
-    def check_activation(self) -> None:
-        activation = self.config.get("hidden_act") or "silu"
+    def check_layers(self, family: str) -> None:
+        activation = self.fields.text("hidden_act", "silu")
         if activation not in ("silu", "swish"):
-            raise UnsupportedModelError(f"config.json: hidden_act {activation!r} is not supported; supported is silu")
+            raise UnsupportedModelError(
+                f"config.json: hidden_act {shown(activation)} is not supported; supported is silu"
+            )
+        kinds = set(self.fields.texts("layer_types", ()))
+        if kinds - {"full_attention"}:
+            raise UnsupportedModelError(
+                f"config.json: layer_types {shown(sorted(kinds))} is not supported; supported is full_attention"
+            )
+        if self.fields.object("per_layer_config", {}).value:
+            raise UnsupportedModelError("config.json: per_layer_config is not supported: layers must be alike")
 
     def rope(self) -> tuple[float, Llama3Rope | None]:
-        # transformers 5 writes rope_parameters; 4 wrote rope_theta beside rope_scaling, and before 4.45 `type`.
-        values = self.config.get("rope_parameters") or self.config.get("rope_scaling") or {}
-        if not isinstance(values, Mapping):
-            raise UnsupportedModelError(f"config.json: the RoPE parameters must be an object, found {values!r}")
-        theta = _positive(values.get("rope_theta", self.config.get("rope_theta", 10000.0)), "rope_theta")
-        partial = values.get("partial_rotary_factor", self.config.get("partial_rotary_factor"))
-        if partial not in (None, 1, 1.0):
-            raise UnsupportedModelError(
-                f"config.json: partial_rotary_factor {partial!r} is not supported: supported is 1 (the whole head)"
-            )
-        kind = values.get("rope_type") or values.get("type") or "default"
+        """Base and scaling of the rotary frequencies, as ``RotaryEmbeddingConfigMixin`` of transformers 5 reads them.
+
+        transformers 5 writes ``rope_parameters``, 4 wrote ``rope_theta`` beside ``rope_scaling``, and before 4.45
+        ``type``. A ``rope_scaling`` that holds anything takes the whole place of ``rope_parameters``.
+        """
+        old, new = (self.fields.object(key, {}) for key in ("rope_scaling", "rope_parameters"))
+        values = old if old.value else new
+        for key in values.value:
+            if isinstance(values.value[key], Mapping):
+                raise UnsupportedModelError(f"{values.where}: {key}: a RoPE per kind of layer is not supported")
+        theta = self.beside(values, "rope_theta").number("rope_theta", 0, 1e12, 1e4, above=True)
+        partial = values if "partial_rotary_factor" in values.value else self.fields
+        if partial.number("partial_rotary_factor", 0, 1, 1.0) != 1:
+            partial.refuse("partial_rotary_factor", "1 (the whole head), nothing else is supported")
+        name = "rope_type" if "rope_type" in values.value else "type"
+        if name in values.value and name not in values:
+            values.refuse(name, f"one of {', '.join(ROPE_TYPES)}")
+        kind = values.text(name, "default")
         if kind == "default":
             return theta, None
         if kind == "llama3":
             scaling = Llama3Rope(
-                factor=_positive(values.get("factor"), "rope factor"),
-                low_frequency_factor=_positive(values.get("low_freq_factor"), "rope low_freq_factor"),
-                high_frequency_factor=_positive(values.get("high_freq_factor"), "rope high_freq_factor"),
-                original_context=int(
-                    _positive(values.get("original_max_position_embeddings"), "rope original_max_position_embeddings")
-                ),
+                factor=values.number("factor", 0, 1e6, above=True),
+                low_frequency_factor=values.number("low_freq_factor", 0, 1e6, above=True),
+                high_frequency_factor=values.number("high_freq_factor", 0, 1e6, above=True),
+                original_context=self.original_context(values),
             )
             if scaling.high_frequency_factor <= scaling.low_frequency_factor:
-                raise UnsupportedModelError("config.json: rope high_freq_factor must exceed low_freq_factor")
+                raise UnsupportedModelError(f"{values.where}: high_freq_factor must exceed low_freq_factor")
             return theta, scaling
         raise UnsupportedModelError(
-            f"config.json: RoPE type {kind!r} is not supported; supported are {', '.join(ROPE_TYPES)}"
+            f"config.json: RoPE type {shown(kind)} is not supported; supported are {', '.join(ROPE_TYPES)}"
         )
 
+    def original_context(self, values: Fields) -> int:
+        # transformers lets the entry outside win, unlike the others.
+        key = "original_max_position_embeddings"
+        holder = self.fields if key in self.fields.value else values
+        return _given(holder, key).integer(
+            key, 1, LIMITS["max_position_embeddings"], self.size("max_position_embeddings")
+        )
+
+    def beside(self, values: Fields, key: str) -> Fields:
+        """Where an entry stands: among the RoPE values, else beside them."""
+        return _given(values if key in values.value else self.fields, key)
+
     def sliding_window(self, family: str) -> int | None:
-        if self.config.get("sliding_window") is None:
+        if "sliding_window" in self.fields.value and "sliding_window" not in self.fields:
             return None
         if family != "mistral":
-            if self.flag("use_sliding_window"):
+            if self.fields.flag("use_sliding_window"):
                 raise UnsupportedModelError(
                     f"config.json: use_sliding_window = true is not supported for {family}: supported are Mistral's "
                     "window over all layers, or no window"
                 )
             return None
-        window = self.integer("sliding_window")
+        window = self.fields.integer("sliding_window", 1, LIMITS["sliding_window"], MISTRAL_WINDOW)
         if window < 16:
             raise UnsupportedModelError(f"config.json: sliding_window {window} is too short: at least 16 tokens")
         return window
 
 
-def _positive(value: Any, what: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-        raise UnsupportedModelError(f"config.json: {what} must be a positive number, found {value!r}")
-    return float(value)
+def _given(fields: Fields, key: str) -> Fields:
+    """Refuse a null where transformers has no default for one."""
+    if key in fields.value and key not in fields:
+        fields.refuse(key, "a number")
+    return fields

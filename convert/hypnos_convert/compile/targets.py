@@ -13,7 +13,8 @@ from .kernels import attention, norm, sampling
 from .kernels.dsl import Kernel
 from .kernels.linear import Linear, rows_per_thread, split_columns, tiled
 
-HOST = {"kind": "llvm", "mtriple": "wasm32-unknown-unknown-wasm"}
+# The width is what LLVM has for wasm32 anyway; without it every compilation prints a warning.
+HOST = {"kind": "llvm", "mtriple": "wasm32-unknown-unknown-wasm", "vector-width": 128}
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..checkpoint import read_json_object
 from ..errors import InputError
+from ..inputs import read_json_object
 from ..journal import read_lines
 from ..manifest import to_json
 from ..staging import Staging

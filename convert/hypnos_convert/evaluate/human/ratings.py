@@ -14,8 +14,8 @@ from typing import Any
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
-from ...checkpoint import read_json_object
 from ...errors import InputError
+from ...inputs import read_json_object
 from .forms import ASPECTS, FORMAT
 from .sheets import CODE, COMMENT, PREFERENCE, PREFERENCES
 
