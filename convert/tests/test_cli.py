@@ -136,7 +136,7 @@ def test_what_people_are_told_is_checked_before_the_work(model: Path, out: Path,
     assert "--reviewer needs --notice-zh" in refused(capsys, [*base, "--reviewer", "Dr. Li"], 3)
     evaluation = model / "evaluation.json"
     evaluation.write_text('{"benchmark": "b"}')
-    assert "evaluation: " in refused(capsys, [*base, "--evaluation", evaluation], 3)
+    assert "evaluation.json: the document: " in refused(capsys, [*base, "--evaluation", evaluation], 3)
     assert os.listdir(out.parent) == []
 
 

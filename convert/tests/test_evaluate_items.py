@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from benchmark_samples import publish, write
 
+from hypnos_convert.__main__ import main
 from hypnos_convert.errors import InputError
 from hypnos_convert.evaluate import contamination
 from hypnos_convert.evaluate.items import Item, check_item, personal_data, read_benchmark, select
+
+BENCHMARK = Path(__file__).parents[1] / "benchmark"
 
 CONVERT = Path(__file__).parents[1]
 ABOUT = {"category": "airway", "difficulty": "basic", "provenance": "test", "version": "1.0.0"}
@@ -190,3 +193,36 @@ def test_the_benchmark_is_held_out_from_training() -> None:
     assert not benchmark.problems, "\n".join(map(str, benchmark.problems))
     overlaps = contamination.check(benchmark.items, CONVERT / "data")
     assert not overlaps, "\n".join(map(str, overlaps))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("[" * 5000 + "]" * 5000, "nested too deeply"),
+        ('{"id": ' + "9" * 5000 + "}", "not valid JSON"),
+        ('{"id": "\\ud800"}', "half of a surrogate pair"),
+        ('{"id": NaN}', "not valid JSON"),
+    ],
+    ids=["deep", "digits", "surrogate", "nan"],
+)
+def test_lines_that_break_parsers_are_problems_like_others(tmp_path: Path, line: str, message: str) -> None:
+    good = (BENCHMARK / "aneqa.jsonl").read_text(encoding="utf-8").splitlines()[0]
+    (tmp_path / "aneqa.jsonl").write_text(f"{good}\n{line}\n", encoding="utf-8")
+    benchmark = read_benchmark(tmp_path)
+    assert len(benchmark.items) == 1
+    assert [(problem.line, message in str(problem)) for problem in benchmark.problems] == [(2, True)]
+
+
+@pytest.mark.parametrize("name", ["anecq.jsonl", "benchmark.json"])
+def test_a_file_that_leads_nowhere_is_not_passed_over(tmp_path: Path, name: str) -> None:
+    (tmp_path / "aneqa.jsonl").write_text((BENCHMARK / "aneqa.jsonl").read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / name).symlink_to(tmp_path / "gone")
+    with pytest.raises(InputError, match=f"{name} cannot be read"):
+        read_benchmark(tmp_path)
+
+
+@pytest.mark.parametrize("option", ["--limit", "--max-tokens", "--concurrency"])
+def test_counts_start_at_one(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", "--target", "nowhere", option, "0"])
+    assert ended.value.code == 2 and "must be at least 1" in capsys.readouterr().err

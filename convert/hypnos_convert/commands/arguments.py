@@ -20,13 +20,13 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--context-window",
-        type=_tokens,
+        type=positive,
         metavar="N",
         help=f"most tokens of a conversation (default {DEFAULT_CONTEXT}, or what the checkpoint was trained on)",
     )
     parser.add_argument(
         "--prefill-chunk",
-        type=_tokens,
+        type=positive,
         metavar="N",
         help=f"tokens prefilled at a time (default {DEFAULT_PREFILL_CHUNK}); less saves GPU memory",
     )
@@ -50,11 +50,16 @@ def model_options(args: argparse.Namespace) -> ModelOptions:
     return ModelOptions(args.model, args.quantization, args.context_window, args.prefill_chunk)
 
 
-def _tokens(text: str) -> int:
+def positive(text: str) -> int:
+    """A whole number of at least 1.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
     try:
         value = int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no number of tokens") from None
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no whole number") from None
     if value < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
     return value

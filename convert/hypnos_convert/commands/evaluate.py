@@ -20,7 +20,7 @@ from ..evaluate.scoring import rows_of
 from ..evaluate.targets import open_target
 from ..progress import Progress
 from ..staging import check_target
-from .arguments import add_quiet_argument
+from .arguments import add_quiet_argument, positive, text
 
 BENCHMARK = Path(__file__).parents[2] / "benchmark"
 
@@ -37,15 +37,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="new folder for the result (default: runs/NAME)")
     parser.add_argument("--kinds", type=_kinds, default=KINDS, metavar="LIST", help=f"of {','.join(KINDS)}")
-    parser.add_argument("--limit", type=int, metavar="N", help="at most N items of each kind, spread over categories")
-    parser.add_argument("--max-tokens", type=int, metavar="N", help="of an answer, instead of the limits of each kind")
+    parser.add_argument(
+        "--limit", type=positive, metavar="N", help="at most N items of each kind, spread over categories"
+    )
+    parser.add_argument(
+        "--max-tokens", type=positive, metavar="N", help="of an answer, instead of the limits of each kind"
+    )
     add_answer_cache_argument(parser)
-    parser.add_argument("--name", help="what reports call the target")
+    parser.add_argument("--name", type=text, help="what reports call the target")
     add_quiet_argument(parser)
     endpoint = parser.add_argument_group("endpoint")
     endpoint.add_argument("--model", help="name under which the endpoint serves the model")
     endpoint.add_argument("--api-key-env", metavar="NAME", help="environment variable that holds the key")
-    endpoint.add_argument("--concurrency", type=int, default=4, metavar="N", help="requests at a time (%(default)s)")
+    endpoint.add_argument(
+        "--concurrency", type=positive, default=4, metavar="N", help="requests at a time (%(default)s)"
+    )
     package = parser.add_argument_group("package")
     package.add_argument("--library", default="software", help="which of its libraries to run (default %(default)s)")
 

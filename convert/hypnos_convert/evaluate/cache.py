@@ -34,7 +34,9 @@ class AnswerCache:
     def __enter__(self) -> AnswerCache:
         self._journal.__enter__()
         for line in self._journal.lines:
-            self._answers[line["key"]] = Answer(line["text"], line.get("finish_reason"), line.get("letters"))
+            # What is no answer of ours is as good as absent: the item is asked again.
+            if isinstance(line.get("key"), str) and isinstance(line.get("text"), str):
+                self._answers[line["key"]] = Answer(line["text"], line.get("finish_reason"), line.get("letters"))
         return self
 
     def __exit__(

@@ -26,6 +26,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from ..errors import InputError
+from ..inputs import one_line, parse_json, present, read_json_object, read_text
 
 KINDS = ("aneqa", "anecq", "anerc")
 """Open questions, choice questions, reading comprehension."""
@@ -111,11 +112,11 @@ def read_benchmark(folder: Path) -> Benchmark:
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; give one with {', '.join(f'{kind}.jsonl' for kind in KINDS)}")
-    published = (folder / MANIFEST_NAME).exists()
+    published = present(folder / MANIFEST_NAME)
     about = _read_manifest(folder) if published else None
     items: list[Item] = []
     problems: list[Problem] = []
-    files = [(kind, folder / f"{kind}.jsonl") for kind in KINDS if (folder / f"{kind}.jsonl").exists()]
+    files = [(kind, folder / f"{kind}.jsonl") for kind in KINDS if present(folder / f"{kind}.jsonl")]
     if not files:
         raise InputError(f"{folder}: none of {', '.join(f'{kind}.jsonl' for kind in KINDS)} is in it")
     for kind, path in files:
@@ -143,19 +144,16 @@ def read_items(path: Path, kind: str, *, private: bool) -> tuple[list[Item], lis
     Raises:
         InputError: the file cannot be read.
     """
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
+    content = read_text(path).removeprefix("\ufeff")
     items, problems = [], []
     # Not splitlines(): it would also split at U+2028 inside a string.
     for number, line in enumerate(content.split("\n"), 1):
         if not line.strip():
             continue
         try:
-            data = json.loads(line)
-        except json.JSONDecodeError as error:
-            problems.append(Problem(path, number, "line", f"no JSON: {error.msg} at column {error.colno}"))
+            data = parse_json(line, "it")
+        except InputError as error:
+            problems.append(Problem(path, number, "line", f"no JSON: {one_line(error)}"))
             continue
         wrong = [Problem(path, number, place, message) for place, message in check_item(kind, data)]
         problems += wrong
@@ -216,10 +214,7 @@ def _unique(items: Sequence[Item]) -> tuple[list[Item], list[Problem]]:
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST_NAME
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
+    about = read_json_object(path)
     error = best_match(_validator("benchmark").iter_errors(about))
     if error is not None:
         raise InputError(f"{path}: {'/'.join(map(str, error.absolute_path)) or 'the document'}: {error.message}")

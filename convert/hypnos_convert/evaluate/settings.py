@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from ..endpoint import EndpointSettings
 from ..errors import InputError
+from ..inputs import parse_json, read_text
 
 
 def read_judges(path: Path) -> list[EndpointSettings]:
@@ -17,10 +17,7 @@ def read_judges(path: Path) -> list[EndpointSettings]:
     Raises:
         InputError: the file is missing or malformed, a field is wrong, or two endpoints have one name.
     """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
+    value = parse_json(read_text(path), path)
     if not isinstance(value, list) or not value:
         raise InputError(f"{path}: a list of at least one endpoint is needed")
     judges = []
