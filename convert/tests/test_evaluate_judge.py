@@ -118,7 +118,7 @@ def test_a_judge_of_its_own_answers_and_agreement_with_humans_are_reported(runs,
         ("[]", "at least one endpoint"),
         ('[{"name": "x", "base_url": "http://127.0.0.1:1/v1"}]', "0/model"),
         ('[{"name": "x", "base_url": "ftp://x", "model": "m"}]', "0/base_url"),
-        ("{", "cannot be read"),
+        ("{", "is not valid JSON"),
     ],
 )
 def test_a_malformed_list_of_judges_is_named_by_field(runs, tmp_path: Path, content: str, message: str, capsys) -> None:

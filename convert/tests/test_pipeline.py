@@ -30,6 +30,7 @@ from safetensors.torch import load_file
 from tiny import tiny_checkpoint
 
 from hypnos_convert.__main__ import main
+from hypnos_convert.package import NOTICE_EN
 from hypnos_convert.runs import STAGES, damage, read_manifest
 
 CONVERT = Path(__file__).parents[1]
@@ -250,7 +251,7 @@ def test_a_whole_run_survives_faults_and_a_kill_in_every_stage(
     assert load_file(folder / "merge" / "model" / "model.safetensors")
     assert manifest(folder, "evaluate")["counts"]["questions"] == 6
     sealed = json.loads((folder / "package" / "tiny" / "hypnos-package.json").read_text(encoding="utf-8"))
-    assert sealed["notice"]["zh"] == "只为测试。" and "reviewed" in sealed["notice"]["en"]
+    assert sealed["clinical"]["notice"] == {"zh": "只为测试。", "en": NOTICE_EN}
     assert main(["verify", str(folder / "package" / "tiny")]) == 0
 
 
