@@ -24,7 +24,7 @@ export default defineConfig({
           globalSetup: ['tests/browser/globalSetup.ts'],
           fileParallelism: false, // software WebGPU takes every core
           expect: { poll: { timeout: 60_000 } }, // the machine may be busy
-          testTimeout: 240_000,
+          testTimeout: 480_000,
           hookTimeout: 240_000,
         },
       },

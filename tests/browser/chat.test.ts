@@ -247,6 +247,7 @@ describe('settings of a conversation', () => {
     const slider = dialog.getByRole('slider', { name: /temperature/ });
     await slider.focus();
     await slider.press('ArrowRight');
+    await dialog.getByText('0.35').waitFor();
     await dialog.getByRole('button', { name: '完成' }).click();
     await page.reload();
     await button('对话设置').click();

@@ -96,6 +96,7 @@ export async function launchBrowser(options: BrowserOptions = {}): Promise<Brows
     colorScheme: options.colorScheme ?? 'light',
     locale: options.locale ?? 'zh-CN',
   });
+  context.setDefaultTimeout(60_000); // the machine may be busy
   const errors: string[] = [];
   context.on('weberror', (event) => errors.push(String(event.error())));
   context.on('console', (message) => {
