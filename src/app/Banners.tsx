@@ -125,8 +125,7 @@ function GpuLostBanner() {
           variant="primary"
           onClick={() => {
             settings.getState().update({ engine: 'wllama' });
-            const { unload, ensureLoaded } = model.getState();
-            void unload().then(ensureLoaded);
+            void model.getState().reload();
           }}
         >
           {t('models:engine.useCpu')}

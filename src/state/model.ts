@@ -10,11 +10,24 @@ import { HypnosError } from '../shared/errors.ts';
 import type { CodedError } from '../shared/errors.ts';
 import type { PackageId } from '../shared/types.ts';
 import type { LeasePort, StorePorts } from './ports.ts';
-import type { EngineLease, ModelActions, ModelState, ModelStore, PackageSummary } from './types.ts';
+import type {
+  EngineLease,
+  EngineState,
+  ModelActions,
+  ModelState,
+  ModelStore,
+  PackageSummary,
+} from './types.ts';
 
 const DEFAULT_KEY = 'hypnos.default-model';
 /** A lease that nobody holds is granted at once: shorter waits are not worth telling. */
 const WAITING_SHOWN_AFTER_MS = 300;
+
+/** The package that an engine loads, runs or failed to run; null where there is none. */
+function packageOf(state: EngineState): PackageId | null {
+  if (state.phase === 'idle') return null;
+  return 'model' in state ? state.model.id : state.packageId;
+}
 
 export interface ModelRoom {
   readonly store: ModelStore;
@@ -91,6 +104,12 @@ export function createModelRoom(
       answers.interruptAll();
       set({ gpuLosses: 0 });
       await engine.unload();
+    },
+    reload: async () => {
+      const id = packageOf(engine.getState());
+      const { unload, load: loadAgain, ensureLoaded } = store.getState();
+      await unload();
+      await (id === null ? ensureLoaded() : loadAgain(id));
     },
     setDefault: (id) => {
       storage.write(DEFAULT_KEY, id);

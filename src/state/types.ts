@@ -194,6 +194,8 @@ export interface ModelActions {
   cancelLoad(): void;
   /** At once: answers that are being written or wait are interrupted, and may be continued later. */
   unload(): Promise<void>;
+  /** Unloads, then loads the same package again, or the default one where none was loaded: settings of loading changed. */
+  reload(): Promise<void>;
   setDefault(id: PackageId): void;
   /** Asks the other tab to give up the engine. */
   requestLease(): void;

@@ -113,7 +113,7 @@ function FailedLine({ error }: { readonly error: CodedError }) {
   const { t } = useTranslation(['chat', 'common', 'models']);
   const text = useErrorText(error);
   const ensureLoaded = useModel((state) => state.ensureLoaded);
-  const unload = useModel((state) => state.unload);
+  const reload = useModel((state) => state.reload);
   const update = useSettings((state) => state.update);
   const isOfGpu = error.code.startsWith('gpu-');
   return (
@@ -128,7 +128,7 @@ function FailedLine({ error }: { readonly error: CodedError }) {
               size="s"
               onClick={() => {
                 update({ engine: 'wllama' });
-                void unload().then(ensureLoaded);
+                void reload();
               }}
             >
               {t('models:engine.useCpu')}

@@ -12,9 +12,6 @@ export function EngineCard() {
   const preference = useSettings((state) => state.engine);
   const update = useSettings((state) => state.update);
   const isIdle = useModel((state) => state.engine.phase === 'idle');
-  const running = useModel(({ engine }) =>
-    engine.phase === 'ready' || engine.phase === 'generating' ? engine.model.id : null,
-  );
   const line = useEngineLine();
   const { guard, dialog } = useAnswerGuard('engine');
   return (
@@ -30,10 +27,7 @@ export function EngineCard() {
           if (engine === preference) return;
           guard(() => {
             update({ engine });
-            if (isIdle) return;
-            const { unload, load, ensureLoaded } = model.getState();
-            // The model that runs, which need not be the default one.
-            void unload().then(() => (running === null ? ensureLoaded() : load(running)));
+            if (!isIdle) void model.getState().reload();
           });
         }}
       />

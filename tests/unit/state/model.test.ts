@@ -19,6 +19,18 @@ describe('the model', () => {
     expect(tab.stores.model.getState()).toMatchObject({ lease: 'held', engine: { phase: 'ready' } });
   });
 
+  it('is loaded again as it was: the one that ran, not the default', async () => {
+    const tab = openTab({ packages: [SUMMARY, other] });
+    const { model } = tab.stores;
+    await model.getState().reload();
+    await model.getState().load('other');
+    await eventually(() => tab.engine.loads).toEqual(['demo', 'other']);
+    await eventually(() => model.getState().engine.phase).toBe('ready');
+    await model.getState().reload();
+    expect(tab.engine.loads).toEqual(['demo', 'other', 'other']);
+    expect(model.getState().defaultId).toBe('demo');
+  });
+
   it('may be asked for by whoever hears of a change', async () => {
     const tab = openTab();
     const { model } = tab.stores;
