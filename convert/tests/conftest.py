@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
+from tiny import tiny_checkpoint
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -16,3 +19,15 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 # A loaded machine must not turn a slow example into a failure.
 settings.register_profile("pipeline", deadline=None, max_examples=50)
 settings.load_profile("pipeline")
+
+
+@pytest.fixture(scope="session")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny checkpoint in several shards, to be read only."""
+    return tiny_checkpoint(tmp_path_factory.mktemp("original") / "model", "qwen2", max_shard_size="1MB")
+
+
+@pytest.fixture
+def model(original: Path, tmp_path: Path) -> Path:
+    """A copy of it to spoil."""
+    return Path(shutil.copytree(original, tmp_path / "in" / "model"))

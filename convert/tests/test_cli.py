@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,16 +20,6 @@ from hypnos_convert import __main__ as cli
 from hypnos_convert.__main__ import COMMANDS, main
 
 PIPELINE = Path(__file__).parents[1]
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_checkpoint(tmp_path_factory.mktemp("cli") / "model", "qwen2", max_shard_size="1MB")
-
-
-@pytest.fixture
-def model(original: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(original, tmp_path / "in" / "model"))
 
 
 @pytest.fixture

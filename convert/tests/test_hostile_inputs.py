@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import tiny_checkpoint
 
 from hypnos_convert.__main__ import main
 
 PIPELINE = Path(__file__).parents[1]
 Spoil = Callable[[Path], object]
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_checkpoint(tmp_path_factory.mktemp("hostile") / "model", "qwen2", max_shard_size="1MB")
-
-
-@pytest.fixture
-def model(original: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(original, tmp_path / "in" / "model"))
 
 
 def entry(name: str, key: str, value: Any) -> Spoil:
@@ -360,13 +348,10 @@ sys.exit(main(sys.argv[2:]))
 """
 
 
-@pytest.mark.parametrize("command", ["quantize", "compile"])
-def test_sigterm_leaves_what_can_go_on_and_no_strays(command: str, model: Path, tmp_path: Path):
-    out = tmp_path / ("x.wasm" if command == "compile" else "x")
-    waited_for = "x.wasm" if command == "compile" else "tensor-cache.json"
-    argv = [command, "--model", model, "--out", out, "--quiet"]
+def terminated_at(waited_for: str, argv: Sequence[object]) -> str:
+    """Send SIGTERM to a command that stands before renaming something to that name; returns what it says."""
     process = subprocess.Popen(
-        [sys.executable, "-c", PAUSED, waited_for, *argv],
+        [sys.executable, "-c", PAUSED, waited_for, *map(str, argv)],
         cwd=PIPELINE,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -378,6 +363,15 @@ def test_sigterm_leaves_what_can_go_on_and_no_strays(command: str, model: Path, 
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate()
     assert process.returncode == 143
+    return errors
+
+
+@pytest.mark.parametrize("command", ["quantize", "compile"])
+def test_sigterm_leaves_what_can_go_on_and_no_strays(command: str, model: Path, tmp_path: Path):
+    out = tmp_path / ("x.wasm" if command == "compile" else "x")
+    waited_for = "x.wasm" if command == "compile" else "tensor-cache.json"
+    argv = [command, "--model", model, "--out", out, "--quiet"]
+    errors = terminated_at(waited_for, argv)
     assert errors == "ended by a signal; the same command goes on where it stopped\n"
     left = [] if command == "compile" else [".x.partial", ".x.partial.journal"]
     assert sorted(os.listdir(tmp_path)) == [*left, "in"]
@@ -391,17 +385,6 @@ def test_sigterm_while_signing_leaves_nothing(tmp_path: Path):
 
     package = add(tmp_path, "package", "tiny")
     command = ["sign", package, "--key", tmp_path / "key.pem", "--new-key"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", PAUSED, "hypnos-package.sig", *map(str, command)],
-        cwd=PIPELINE,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "paused\n"
-    process.send_signal(signal.SIGTERM)
-    process.communicate()
-    assert process.returncode == 143
+    terminated_at("hypnos-package.sig", command)
     assert os.listdir(tmp_path) == ["package"]
     assert not (package / "hypnos-package.sig").exists()
