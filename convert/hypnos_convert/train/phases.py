@@ -97,7 +97,7 @@ def _phase(config: RunConfig, work: StageWork, index: int, kept: Path | None, en
     for name, examples in (("train", mixture.train), ("heldout", mixture.heldout)):
         rows, longer = _encode(encoder, examples, settings.length)
         if name == "train":
-            rows = [_opening(row, phase, f"{config.seed}/{index}") for index, row in enumerate(rows)]
+            rows = [_opening(row, phase, f"{config.seed}/{place}") for place, row in enumerate(rows)]
         if phase.learn == "everything":
             rows = [{**row, "labels": row["input_ids"]} for row in rows]
         if not rows:
