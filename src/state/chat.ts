@@ -101,8 +101,7 @@ export function createChatRoom(ports: StorePorts, model: () => ModelRoom, settin
     continueAnswer,
     selectBranch,
     setDraft,
-    setSystemPrompt,
-    setSampling,
+    setAnswering,
     setSources,
     dismissError,
   }));
@@ -520,12 +519,11 @@ export function createChatRoom(ports: StorePorts, model: () => ModelRoom, settin
     });
   }
 
-  async function setSystemPrompt(systemPrompt: string | null): Promise<void> {
-    await changeSettings({ systemPrompt });
-  }
-
-  async function setSampling(sampling: ChatState['sampling']): Promise<void> {
-    await changeSettings({ sampling: sampling && clampSampling(sampling) });
+  async function setAnswering({
+    systemPrompt,
+    sampling,
+  }: Pick<ChatState, 'systemPrompt' | 'sampling'>): Promise<void> {
+    await changeSettings({ systemPrompt, sampling: sampling && clampSampling(sampling) });
   }
 
   async function setSources(sources: boolean): Promise<void> {

@@ -91,8 +91,8 @@ export interface ChatActions {
   /** Shows the branch through this message (down to its most recent leaf). */
   selectBranch(messageId: MessageId): Promise<void>;
   setDraft(text: string): void;
-  setSystemPrompt(text: string | null): Promise<void>;
-  setSampling(sampling: SamplingSettings | null): Promise<void>;
+  /** System prompt and sampling of this conversation, stored together; null follows the application's. */
+  setAnswering(settings: Pick<ChatState, 'systemPrompt' | 'sampling'>): Promise<void>;
   setSources(sources: boolean): Promise<void>;
   dismissError(): void;
 }

@@ -37,6 +37,12 @@ async function offences(): Promise<string[]> {
   );
 }
 
+/** Opens a screen of its own chunk, and waits for it. */
+const screen = (route: string, title: string) => async (): Promise<void> => {
+  await page.goto(`${site.url}#/${route}`);
+  await page.getByRole('heading', { level: 1, name: title }).waitFor();
+};
+
 const STATES: readonly (readonly [string, () => Promise<unknown>])[] = [
   ['the start', () => page.goto(`${site.url}#/`)],
   [
@@ -47,9 +53,9 @@ const STATES: readonly (readonly [string, () => Promise<unknown>])[] = [
       await page.getByRole('article').first().waitFor();
     },
   ],
-  ['models', () => page.goto(`${site.url}#/models`)],
-  ['settings', () => page.goto(`${site.url}#/settings`)],
-  ['this device', () => page.goto(`${site.url}#/device`)],
+  ['models', screen('models', '模型')],
+  ['settings', screen('settings', '设置')],
+  ['this device', screen('device', '本机')],
   [
     'the shortcut sheet',
     async () => {

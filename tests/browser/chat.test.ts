@@ -249,6 +249,7 @@ describe('settings of a conversation', () => {
     await slider.press('ArrowRight');
     await dialog.getByText('0.35').waitFor();
     await dialog.getByRole('button', { name: '完成' }).click();
+    await dialog.waitFor({ state: 'hidden' }); // stored, then
     await page.reload();
     await button('对话设置').click();
     const prompt = () => dialog.getByRole('textbox', { name: '系统提示' }).inputValue();

@@ -6,13 +6,12 @@ import dgram from 'node:dgram';
 import net from 'node:net';
 
 /**
- * Chromium itself asks its maker about every form it sees (its structure, not its content) and about sign-in, whatever
- * the page. A hospital turns that off by policy; no page can.
+ * Chromium itself asks its maker about every form it sees (its structure, not its content), about sign-in, and for parts
+ * of its own that it wants at once (over plain HTTP when TLS fails, and in spite of --disable-component-update),
+ * whatever the page. A hospital turns that off by policy; no page can.
  */
-const BROWSERS_OWN: ReadonlySet<string> = new Set([
-  'tls content-autofill.googleapis.com',
-  'tls accounts.google.com',
-]);
+const BROWSERS_OWN =
+  /^(tls (content-autofill|update)\.googleapis\.com|tls accounts\.google\.com|POST \/service\/update2\/json\?cup2key=\S* HTTP\/1\.1)$/;
 
 export interface ForeignListener {
   readonly port: number;
@@ -44,7 +43,7 @@ export async function listenAsForeignWorld(): Promise<ForeignListener> {
       `--host-resolver-rules=MAP * 127.0.0.1:${port}, EXCLUDE localhost, EXCLUDE 127.0.0.1`,
     ],
     get contacts() {
-      return heard.filter((contact) => !BROWSERS_OWN.has(contact));
+      return heard.filter((contact) => !BROWSERS_OWN.test(contact));
     },
     close: async () => {
       udp.close();

@@ -20,7 +20,7 @@ export interface ConversationSettingsProps {
 
 /**
  * System prompt and sampling of this conversation. What equals the application's defaults is not stored, so that the
- * conversation goes on following them. Written when the dialog closes.
+ * conversation goes on following them. Written in one piece when the dialog is closed, and it closes when that is stored.
  */
 export function ConversationSettings({ open, onOpenChange }: ConversationSettingsProps) {
   const { t } = useTranslation(['chat', 'settings', 'library']);
@@ -28,8 +28,7 @@ export function ConversationSettings({ open, onOpenChange }: ConversationSetting
   const setSources = useChat((state) => state.setSources);
   const ownPrompt = useChat((state) => state.systemPrompt);
   const ownSampling = useChat((state) => state.sampling);
-  const setSystemPrompt = useChat((state) => state.setSystemPrompt);
-  const setSampling = useChat((state) => state.setSampling);
+  const setAnswering = useChat((state) => state.setAnswering);
   const defaultPrompt = useSettings((state) => state.systemPrompt);
   const defaultSampling = useSettings((state) => state.sampling);
   const used = useChat((state) => state.contextTokens);
@@ -47,15 +46,14 @@ export function ConversationSettings({ open, onOpenChange }: ConversationSetting
   const isCustom =
     shownPrompt.trim() !== '' || !isSame(shown, defaultSampling) || shownSeed !== seedOf(defaultSampling);
 
-  const close = (): void => {
+  const close = async (): Promise<void> => {
     const nextPrompt = shownPrompt.trim() === '' ? null : shownPrompt;
-    if (nextPrompt !== ownPrompt) void setSystemPrompt(nextPrompt);
     const { seed: stored, ...rest } = shown;
     const nextSeed = parsedSeed === null ? stored : parsedSeed;
     const next: SamplingSettings = nextSeed === undefined ? rest : { ...rest, seed: nextSeed };
-    const isDefault = isSame(next, defaultSampling);
-    if (isDefault ? ownSampling !== null : !ownSampling || !isSame(next, ownSampling))
-      void setSampling(isDefault ? null : next);
+    const nextSampling = isSame(next, defaultSampling) ? null : next;
+    if (nextPrompt !== ownPrompt || !isSameOrNull(nextSampling, ownSampling))
+      await setAnswering({ systemPrompt: nextPrompt, sampling: nextSampling });
     setPrompt(null);
     setEdited(null);
     setSeed(null);
@@ -78,7 +76,7 @@ export function ConversationSettings({ open, onOpenChange }: ConversationSetting
     <Dialog
       open={open}
       onOpenChange={(next) => {
-        if (!next) close();
+        if (!next) void close();
       }}
       title={t('chat:settings.title')}
       description={t('chat:settings.description')}
@@ -90,7 +88,7 @@ export function ConversationSettings({ open, onOpenChange }: ConversationSetting
           <Button disabled={!isCustom} onClick={reset}>
             {t('chat:settings.reset')}
           </Button>
-          <Button variant="primary" onClick={close}>
+          <Button variant="primary" onClick={() => void close()}>
             {t('chat:settings.done')}
           </Button>
         </>
@@ -170,6 +168,10 @@ export function ConversationSettings({ open, onOpenChange }: ConversationSetting
 }
 
 const seedOf = ({ seed }: SamplingSettings): string => (seed === undefined ? '' : String(seed));
+
+function isSameOrNull(one: SamplingSettings | null, other: SamplingSettings | null): boolean {
+  return one === null || other === null ? one === other : isSame(one, other);
+}
 
 function isSame(one: SamplingSettings, other: SamplingSettings): boolean {
   const names = Object.keys({ ...one, ...other }) as (keyof SamplingSettings)[];

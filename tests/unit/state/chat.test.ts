@@ -68,8 +68,10 @@ describe('a question', () => {
     const tab = openTab();
     tab.stores.settings.getState().update({ systemPrompt: '默认' });
     await chatOf(tab).open(null);
-    await chatOf(tab).setSystemPrompt('只答数字');
-    await chatOf(tab).setSampling({ ...DEFAULT_SAMPLING, temperature: 7, maxTokens: 5 });
+    await chatOf(tab).setAnswering({
+      systemPrompt: '只答数字',
+      sampling: { ...DEFAULT_SAMPLING, temperature: 7, maxTokens: 5 },
+    });
     expect(chatOf(tab)).toMatchObject({
       systemPrompt: '只答数字',
       sampling: { temperature: 2, maxTokens: 16 },
@@ -82,7 +84,7 @@ describe('a question', () => {
       ],
       sampling: { temperature: 2, maxTokens: 16 },
     });
-    await chatOf(tab).setSystemPrompt(null);
+    await chatOf(tab).setAnswering({ systemPrompt: null, sampling: null });
     const second = await talk(tab, '二', '答二', 1);
     expect(second.request.turns).toEqual([
       { role: 'system', content: '默认' },
