@@ -88,14 +88,13 @@ function convert() {
   const report = path.join(OUTPUT, 'convert.xml');
   rmSync(report, { force: true });
   const lintStatus = execute(PYTHON, ['-m', 'ruff', 'check', 'convert']);
-  const status = execute(PYTHON, [
-    '-m',
-    'pytest',
-    'convert/tests',
-    '-q',
-    '--durations=10',
-    `--junitxml=${report}`,
-  ]);
+  // Two workers, one for all that drives Chromium (convert/tests/conftest.py); each computes on one core.
+  const workers = ['-n', '2', '--dist', 'loadscope', '--no-loadscope-reorder'];
+  const status = execute(
+    PYTHON,
+    ['-m', 'pytest', 'convert/tests', '-q', '--durations=10', ...workers, `--junitxml=${report}`],
+    { OMP_NUM_THREADS: '1' },
+  );
   const checks = [check('ruff', lintStatus)];
   if (!existsSync(report)) return [...checks, check('convert', 1)];
   const suite = /<testsuite [^>]*>/.exec(readFileSync(report, 'utf8'))?.[0] ?? '';

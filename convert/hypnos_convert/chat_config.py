@@ -55,14 +55,16 @@ class Sampling:
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> Sampling:
-        """What generation_config.json says; usual values where it says nothing.
+        """What generation_config.json says; usual values where it says nothing. Temperature 0 is greedy: that is what
+        ``do_sample: false`` asks for, whatever temperature stands beside it (as in transformers).
 
         Raises:
             InputError: a value is none that web-llm could sample with.
         """
         fields = Fields(checkpoint.generation_config, checkpoint.folder / "generation_config.json")
+        temperature = fields.number("temperature", 0, 2, 0.7)
         return cls(
-            temperature=fields.number("temperature", 0, 2, 0.7),
+            temperature=temperature if fields.flag("do_sample", True) else 0.0,
             top_p=fields.number("top_p", 0, 1, 0.95, above=True),
             repetition_penalty=fields.number("repetition_penalty", 0, 10, 1.0, above=True),
         )

@@ -19,16 +19,18 @@ import os
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
 
 import openai
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from .errors import ConvertError, InputError, OutputError
+from .inputs import Fields, one_line
 from .journal import Journal
 
 Message = Mapping[str, str]
@@ -51,13 +53,29 @@ class BudgetError(EndpointError):
     """The budget is spent."""
 
 
+def _address(url: str) -> str:
+    """The address, if a client can be made for it: one that nobody can reach is found out when it is asked."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+        host.encode("idna")
+        url.encode()
+    except ValueError as error:
+        raise ValueError(f"no address of an endpoint: {one_line(error)}") from None
+    if not host or not url.isprintable() or " " in url or len(url) > 2000:
+        raise ValueError("no address of an endpoint: it must look like http://host:port/v1")
+    return url
+
+
 class EndpointSettings(BaseModel):
     """How one endpoint is reached, how hard it may be driven and what it costs."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(pattern=r"^[A-Za-z0-9._-]+$", description="short name, kept in records as their writer or rater")
-    base_url: str = Field(pattern=r"^https?://", description="up to and including /v1")
+    base_url: Annotated[str, AfterValidator(_address)] = Field(
+        pattern=r"^https?://", description="up to and including /v1"
+    )
     model: str = Field(min_length=1)
     api_key_env: str | None = Field(None, description="environment variable that holds the key; none for local servers")
     parameters: dict[str, Any] = Field(default_factory=dict, description="sent with every request, e.g. temperature")
@@ -116,16 +134,17 @@ class Ledger:
         """It could not be written: nothing more may be asked, for the reply would be paid and lost."""
 
     def __enter__(self) -> Ledger:
-        self._journal.__enter__()
-        for number, line in enumerate(self._journal.lines, start=1):
-            if line.get("event") == "fault":
-                continue
-            try:
-                reply = Reply(**line["reply"])
-            except (KeyError, TypeError) as error:
-                self._journal.__exit__(None, None, None)
-                raise InputError(f"{self.path}: entry {number} is no reply of an endpoint: {error}") from error
-            self._replies[reply.key] = reply
+        with ExitStack() as opened:
+            opened.enter_context(self._journal)
+            for number, line in enumerate(self._journal.lines, start=1):
+                if line.get("event") == "fault":
+                    continue
+                try:
+                    reply = _written_reply(line)
+                except (InputError, TypeError) as error:
+                    raise InputError(f"{self.path}: entry {number} is no reply of an endpoint: {error}") from error
+                self._replies[reply.key] = reply
+            opened.pop_all()
         return self
 
     def __exit__(
@@ -213,12 +232,17 @@ class Client:
         self._under_way: dict[str, asyncio.Future[Reply]] = {}
         self._closing = False
         self._cost = ledger.usage(settings.name).cost
-        self._client = openai.AsyncOpenAI(
-            base_url=settings.base_url,
-            api_key=_api_key(settings),
-            timeout=settings.timeout_seconds,
-            max_retries=0,  # Retries are ours: they must be counted, paced and written down.
-        )
+        key = _api_key(settings)
+        try:
+            self._client = openai.AsyncOpenAI(
+                base_url=settings.base_url,
+                api_key=key,
+                timeout=settings.timeout_seconds,
+                max_retries=0,  # Retries are ours: they must be counted, paced and written down.
+            )
+        except Exception as error:
+            # Of whatever the library's HTTP client dislikes: the address, a proxy named in the environment.
+            raise EndpointError(f"{self._where()}: cannot be used: {one_line(error)}") from error
 
     async def __aenter__(self) -> Client:
         return self
@@ -304,7 +328,7 @@ class Client:
                     reply = self._reply(key, completion, attempt, time.monotonic() - start)
                 except TypeError as error:
                     raise EndpointError(f"{self.settings.name}: the parameters do not fit the API: {error}") from error
-                except (openai.APIError, json.JSONDecodeError, _NoCompletion) as error:
+                except (openai.APIError, ValueError, RecursionError, _NoCompletion) as error:
                     fault = _describe(error)
                     self._ledger.enter_fault(self.settings.name, key, fault)
                     if not _passes(error):
@@ -322,21 +346,22 @@ class Client:
         )
 
     def _reply(self, key: str, completion: Any, attempt: int, seconds: float) -> Reply:
+        # The library builds its objects of whatever JSON has come.
         choices = getattr(completion, "choices", None)
-        if not choices or getattr(choices[0], "message", None) is None:
+        message = getattr(choices[0], "message", None) if isinstance(choices, list) and choices else None
+        if message is None:
             raise _NoCompletion("the body is no chat completion")
-        text = choices[0].message.content
+        text = getattr(message, "content", None)
         if not isinstance(text, str):
             raise _NoCompletion("the completion has no text")
         usage = getattr(completion, "usage", None)
-        prompt = getattr(usage, "prompt_tokens", None) or 0
-        generated = getattr(usage, "completion_tokens", None) or 0
+        prompt, generated = (_count(usage, name) for name in ("prompt_tokens", "completion_tokens"))
         cost = (
             prompt * self.settings.price_per_million_prompt_tokens
             + generated * self.settings.price_per_million_completion_tokens
         ) / 1e6
-        reason = str(choices[0].finish_reason)
-        return Reply(key, text, reason, prompt, generated, cost, attempt, round(seconds, 3))
+        reason = _whole(str(getattr(choices[0], "finish_reason", None)))
+        return Reply(key, _whole(text), reason, prompt, generated, cost, attempt, round(seconds, 3))
 
     def _check_budget(self) -> None:
         budget = self.settings.budget
@@ -372,6 +397,35 @@ async def open_clients(settings: Iterable[EndpointSettings], ledger: Ledger) -> 
                 client.stop()
 
 
+def _written_reply(line: Mapping[str, Any]) -> Reply:
+    """The reply of a ledger's line.
+
+    Raises:
+        InputError, TypeError: it is none.
+    """
+    fields = Fields(line, "the line").object("reply")
+    fields.text("key")
+    for name in ("prompt_tokens", "completion_tokens"):
+        fields.integer(name, 0, 1 << 50)
+    for name in ("cost", "seconds"):
+        fields.number(name, 0, 1e12)
+    reply = Reply(**fields.value)
+    if not isinstance(reply.text, str):
+        fields.refuse("text", "a text")
+    return reply
+
+
+def _count(usage: Any, name: str) -> int:
+    """Tokens as the server counts them; 0 where it does not say."""
+    value = getattr(usage, name, None)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 50 else 0
+
+
+def _whole(text: str) -> str:
+    """A text that can be written as UTF-8: JSON may bring half of a surrogate pair."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 class _NoCompletion(Exception):
     """The server answered with status 200 but not with a chat completion."""
 
@@ -388,6 +442,11 @@ def _api_key(settings: EndpointSettings) -> str:
     key = os.environ.get(settings.api_key_env)
     if not key:
         raise EndpointError(f"{settings.name}: the environment variable {settings.api_key_env} holds no API key")
+    if not (key.isascii() and key.isprintable()):
+        raise EndpointError(
+            f"{settings.name}: the key in {settings.api_key_env} cannot be sent: it holds a character that is not "
+            "printable ASCII, such as a line feed or a Chinese quotation mark"
+        )
     return key
 
 
@@ -405,7 +464,7 @@ def _describe(error: Exception) -> str:
         return f"cannot be reached ({error.__cause__ or error})"
     if isinstance(error, openai.APIStatusError):
         return f"HTTP {error.status_code}: {' '.join(str(error.message).split())[:200]}"
-    if isinstance(error, json.JSONDecodeError):
+    if isinstance(error, (ValueError, RecursionError)):
         return "the body is no JSON"
     return str(error)
 

@@ -91,24 +91,35 @@ def read_text(path: Path, limit: int = TEXT_BYTES) -> str:
 
 
 def parse_json(text: str, where: object) -> Any:
-    """A JSON value (RFC 8259): no NaN or infinity, no half surrogate pairs, nested at most ``MAX_DEPTH`` deep.
+    """A JSON value, as ``strict_json``.
 
     Raises:
         InputError: it is none; the message begins with ``where``.
     """
     try:
-        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
-    except RecursionError:
-        raise InputError(f"{where} is nested too deeply: {MAX_DEPTH} levels are the limit") from None
+        return strict_json(text)
     except ValueError as error:
         raise InputError(f"{where} is not valid JSON: {error}") from error
+
+
+def strict_json(text: str) -> Any:
+    """A JSON value (RFC 8259): no NaN or infinity, no half surrogate pairs, nested at most ``MAX_DEPTH`` deep.
+
+    Raises:
+        ValueError: it is none.
+    """
+    too_deep = f"nested too deeply: {MAX_DEPTH} levels are the limit"
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+    except RecursionError:
+        raise ValueError(too_deep) from None
     if _deeper_than(value, MAX_DEPTH):
-        raise InputError(f"{where} is nested too deeply: {MAX_DEPTH} levels are the limit")
+        raise ValueError(too_deep)
     if _SURROGATE.search(text):
         try:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError:
-            raise InputError(f"{where} is not valid JSON: a text holds half of a surrogate pair (\\ud800…)") from None
+            raise ValueError("a text holds half of a surrogate pair (\\ud800…)") from None
     return value
 
 

@@ -12,12 +12,13 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from .errors import InputError, OutputError
-from .inputs import read_text
+from .inputs import read_text, strict_json
 
 LINES_BYTES = 4 << 30
 """Most bytes of a JSONL file that is read as a whole."""
@@ -37,26 +38,27 @@ class Journal:
         self._descriptor: int | None = None
 
     def __enter__(self) -> Journal:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        except OSError as error:
-            raise OutputError(f"{self.path}: cannot be written: {error.strerror}") from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise OutputError(f"{self.path}: another run is writing it; wait for it, or stop it first") from None
-        self._descriptor = descriptor
-        content = self.path.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            os.ftruncate(descriptor, whole)
-        try:
-            self.lines = list(parse_lines(content[:whole].decode("utf-8"), self.path))
-        except (InputError, UnicodeDecodeError) as error:
-            self.__exit__(None, None, None)
-            raise error if isinstance(error, InputError) else InputError(f"{self.path}: not UTF-8") from error
+        # Whatever goes wrong on the way, a lock that stays would shut out the next run of this process.
+        with ExitStack() as opened:
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+                opened.callback(os.close, descriptor)
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                content = self.path.read_bytes()
+                whole = content.rfind(b"\n") + 1
+                if whole < len(content):
+                    os.ftruncate(descriptor, whole)
+            except BlockingIOError:
+                raise OutputError(f"{self.path}: another run is writing it; wait for it, or stop it first") from None
+            except OSError as error:
+                raise OutputError(f"{self.path}: cannot be written: {error.strerror}") from error
+            try:
+                self.lines = list(parse_lines(content[:whole].decode("utf-8"), self.path))
+            except UnicodeDecodeError as error:
+                raise InputError(f"{self.path}: not UTF-8") from error
+            opened.pop_all()
+            self._descriptor = descriptor
         return self
 
     def __exit__(
@@ -94,19 +96,26 @@ def parse_lines(text: str, path: Path) -> Iterator[dict[str, Any]]:
     Raises:
         InputError: a line is no JSON object; the message gives file and line.
     """
+    return (value for _, value in numbered_lines(text, path))
+
+
+def numbered_lines(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a JSONL text with the numbers of their lines; empty lines are counted, and skipped.
+
+    Raises:
+        InputError: a line is no JSON object; the message gives file and line.
+    """
     # Not splitlines(): JSON strings may hold U+2028 and its like unescaped.
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
-        except RecursionError:
-            raise InputError(f"{path}:{number}: not JSON: nested too deeply") from None
+            value = strict_json(line)
         except ValueError as error:
             raise InputError(f"{path}:{number}: not JSON: {getattr(error, 'msg', error)}") from error
         if not isinstance(value, dict):
             raise InputError(f"{path}:{number}: expected a JSON object, found {type(value).__name__}")
-        yield value
+        yield number, value
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
@@ -115,4 +124,13 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     Raises:
         InputError: the file cannot be read, or a line is no JSON object.
     """
-    return list(parse_lines(read_text(path, LINES_BYTES), path))
+    return [value for _, value in read_numbered_lines(path)]
+
+
+def read_numbered_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """All objects of a JSONL file with the numbers of their lines.
+
+    Raises:
+        InputError: the file cannot be read, or a line is no JSON object.
+    """
+    return numbered_lines(read_text(path, LINES_BYTES), path)

@@ -10,6 +10,7 @@ import importlib.metadata
 import os
 import re
 import resource
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -30,7 +31,7 @@ from .notices import model_notices, runtime_notices
 from .progress import Progress
 from .quantize import encode
 from .shards import Shard, plan, split_by_shard, tensor_cache
-from .staging import FileRecord, Staging, check_space, check_target
+from .staging import FileRecord, Staging, check_space, check_target, require_room
 from .tokenizer import ModelTokenizer
 
 if TYPE_CHECKING:
@@ -270,7 +271,14 @@ def _library(
 
 
 def compile_model(model: Model, target: str, output: Path, cache_dir: Path | None, progress: Progress) -> LibraryReport:
-    """Compile one library for an opened model."""
+    """Compile one library for an opened model.
+
+    Raises:
+        OutputError: there is no room for it where it goes, or for its parts where temporary files go.
+    """
+    # LLVM ends the whole process where it cannot write.
+    for folder in dict.fromkeys((output.parent, Path(tempfile.gettempdir()))):
+        require_room(folder, LIBRARY_BYTES)
     from .compile.library import compile_library  # TVM takes seconds to import: only where it is needed.
 
     return compile_library(

@@ -14,7 +14,6 @@ happens to a partial folder that was begun with other settings.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import importlib.metadata
@@ -32,13 +31,12 @@ from . import __version__
 from .errors import InputError, OutputError
 from .inputs import Fields, read_json_object
 from .progress import Progress
-from .staging import FileRecord, hash_file
+from .staging import FULL_DISK, FileRecord, hash_file
 
 STAGES = ("generate", "filter", "train", "merge", "evaluate", "package")
 MANIFEST = "stage.json"
 FORMAT = "hypnos-stage/1"
 _BEGUN = ".begun.json"
-_FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _LIBRARIES = ("torch", "transformers", "tokenizers", "trl", "peft", "accelerate", "datasets", "openai", "datasketch")
 
 
@@ -184,7 +182,7 @@ class Run:
                 yield work
                 self._finish(stage, work, begun, settings, hashes, time.monotonic() - start)
         except OSError as error:
-            if error.errno in _FULL_DISK:
+            if error.errno in FULL_DISK:
                 free = shutil.disk_usage(self.folder).free >> 20
                 raise OutputError(
                     f"{self.folder}: no space left ({free} MiB free); finished work is kept, "

@@ -18,7 +18,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +26,10 @@ from typing import IO, Any
 
 from .errors import ConvertError, OutputError
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says when there is no room: of the disk, of the user's share of it, for a file of that size."""
+
+_ROOM_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -80,33 +83,37 @@ class Staging:
     def __enter__(self) -> Staging:
         check_target(self.target)
         make_folder(self.target.parent)
-        try:
-            self._lock()
-            # Another run may have finished while this one came for the lock.
-            check_target(self.target)
-            self._resume()
-        except (OSError, ConvertError) as error:
-            if self._open_journal is not None and not self._finished:
-                self._remove()
-            self._unlock()
-            if isinstance(error, ConvertError):
-                raise
-            raise OutputError(f"{self.target}: cannot be written: {error.strerror}") from error
+        with ExitStack() as held:
+            held.callback(self._unlock)
+            try:
+                self._lock()
+                # Another run may have finished while this one came for the lock.
+                check_target(self.target)
+                self._resume()
+            except (OSError, ConvertError) as error:
+                if self._open_journal is not None and not self._finished:
+                    self._remove()
+                if isinstance(error, ConvertError):
+                    raise
+                raise OutputError(f"{self.target}: cannot be written: {error.strerror}") from error
+            held.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        full = isinstance(error, OSError) and error.errno in _FULL
-        if isinstance(error, ConvertError) or full:
-            free = shutil.disk_usage(self.target.parent).free
-            self._remove()
-            if full:
+        try:
+            if isinstance(error, OSError) and error.errno in FULL_DISK:
+                free = shutil.disk_usage(self.target.parent).free
+                self._remove()
                 raise OutputError(
                     f"{self.target}: no space to write it ({error.strerror}; {_mib(free)} free on that disk); "
                     "nothing was left behind"
                 ) from error
-        self._unlock()
+            if isinstance(error, ConvertError):
+                self._remove()
+        finally:
+            self._unlock()
 
     @property
     def files(self) -> list[FileRecord]:
@@ -173,16 +180,18 @@ class Staging:
         while self._open_journal is None:
             # A link here would be followed to a file that is not this program's.
             descriptor = os.open(self.journal, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
-            journal = open(descriptor, "a+", encoding="utf-8", errors="replace")  # noqa: SIM115 - held open as a lock
-            try:
-                fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                journal.close()
-                raise OutputError(f"{self.target}: another run is writing it; wait, or choose another --out") from None
-            if _same_file(journal, self.journal):
-                self._open_journal = journal
-            else:
-                journal.close()  # Its last holder removed it before this run had it.
+            with ExitStack() as opened:
+                journal = opened.enter_context(open(descriptor, "a+", encoding="utf-8", errors="replace"))
+                try:
+                    fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise OutputError(
+                        f"{self.target}: another run is writing it; wait, or choose another --out"
+                    ) from None
+                # If not, its last holder removed it before this run had it.
+                if _same_file(journal, self.journal):
+                    self._open_journal = journal
+                    opened.pop_all()
 
     def _resume(self) -> None:
         assert self._open_journal is not None
@@ -321,6 +330,25 @@ def check_space(target: Path, needed: int) -> None:
     available = shutil.disk_usage(existing).free + left
     if available < needed:
         raise OutputError(f"{target}: needs {_mib(needed)}, but only {_mib(available)} are available on that disk")
+
+
+def require_room(folder: Path, needed: int) -> None:
+    """Refuse a folder that does not take ``needed`` bytes, by writing them once: for programs that die of a full disk
+    without a word. Unlike ``check_space`` this knows of quotas and of the greatest size of a file.
+
+    Raises:
+        OutputError: they do not fit.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            for _ in range(-(-needed // _ROOM_BLOCK)):
+                file.write(bytes(_ROOM_BLOCK))
+    except OSError as error:
+        free = shutil.disk_usage(folder).free
+        raise OutputError(
+            f"{folder}: no room for the {_mib(needed)} that may be needed there ({error.strerror}; {_mib(free)} free "
+            "on that disk)"
+        ) from error
 
 
 def hash_file(folder: Path, path: str) -> FileRecord:

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -19,6 +20,20 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 # A loaded machine must not turn a slow example into a failure.
 settings.register_profile("pipeline", deadline=None, max_examples=50)
 settings.load_profile("pipeline")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Two workers: one drives Chromium from the beginning, for two browsers at once are too much for two cores; the
+    other takes file after file, so that what a file makes once is made once."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file, _, test = nodeid.partition("::")
+            return "chromium" if "parity/" in file or "in_a_real_browser" in test else file
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,8 @@ class OpenAIServer:
         """Canonical JSON of each request that got a whole, proper answer."""
         self.injected: list[str] = []
         self.delay = 0.0
+        self.body: bytes | None = None
+        """Sent instead of every completion."""
         self.most_at_once = 0
         self._at_once = 0
         self._lock = threading.Lock()
@@ -93,7 +95,7 @@ class OpenAIServer:
             return _send(handler, 200, b'{"object": "something.else", "result": [1, 2]}')
         time.sleep(self.delay)
         request = json.loads(body)
-        status, data = self._complete(request)
+        status, data = (200, self.body) if self.body is not None else self._complete(request)
         if fault == "truncated":
             return _send(handler, 200, data[: len(data) // 2])
         if status == 200:

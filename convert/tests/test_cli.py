@@ -157,6 +157,26 @@ def test_a_full_disk_is_told_and_leaves_nothing(model: Path, out: Path):
     assert os.listdir(out.parent) == []
 
 
+@pytest.mark.parametrize("command", ["compile", "package"])
+def test_a_disk_too_full_for_a_library_is_told_and_leaves_nothing(command: str, model: Path, out: Path):
+    def little_space() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+
+    more = ["--out", out.with_suffix(".wasm")] if command == "compile" else ["--out", out, "--targets", "gpu"]
+    done = subprocess.run(
+        [sys.executable, "-m", "hypnos_convert", command, "--model", model, "--quiet", *more],
+        cwd=PIPELINE,
+        preexec_fn=little_space,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 4, done.stderr
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert f"{out.parent}" in done.stderr and "no room for the 16.0 MiB" in done.stderr
+    assert os.listdir(out.parent) == []
+
+
 def test_quantising_twice_gives_the_same_bytes(model: Path, out: Path):
     for name in ("one", "two"):
         assert main(["quantize", "--model", str(model), "--out", str(out / name), "--quiet"]) == 0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,3 +91,31 @@ def test_a_failing_link_says_what_zig_said(tmp_path: Path) -> None:
     broken.write_bytes(b"no object")
     with pytest.raises(ToolchainError, match=r"broken\.o"):
         link(tmp_path / "x.wasm", [broken], runtime_objects())
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+from hypnos_convert.compile.runtime import link, runtime_objects
+try:
+    if sys.argv[1] == "link":
+        link(Path(sys.argv[2]) / "library.wasm", [], runtime_objects())
+    else:
+        runtime_objects(Path(sys.argv[2]))
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize("step", ["link", "runtime"])
+def test_a_full_disk_is_told_though_zig_dies_of_it(step: str, tmp_path: Path) -> None:
+    runtime_objects()
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, step, tmp_path], cwd=Path(__file__).parents[1], capture_output=True, text=True
+    )
+    assert done.stdout.startswith(f"OutputError {tmp_path}"), done.stdout + done.stderr
+    assert "no room for the 16.0 MiB" in done.stdout and done.stdout.count("\n") == 1
+    # A lock is left, no object and no library.
+    assert [path.suffix for path in tmp_path.iterdir()] == ([] if step == "link" else [".lock"])
+    assert os.listdir(tmp_path) == [path.name for path in tmp_path.rglob("*")]

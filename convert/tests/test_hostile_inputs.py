@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hostile import one_line
 
 from hypnos_convert.__main__ import main
 
@@ -117,6 +118,7 @@ BAD: dict[str, tuple[Spoil, list[str]]] = {
     "temperature, list": (entry(GENERATION, "temperature", [1]), [GENERATION, "temperature must be a number"]),
     "top_p, above one": (entry(GENERATION, "top_p", 1.5), [GENERATION, "top_p must be a number"]),
     "top_p, nothing": (entry(GENERATION, "top_p", 0), [GENERATION, "top_p must be a number above 0"]),
+    "sampling, text": (entry(GENERATION, "do_sample", "no"), [GENERATION, "do_sample must be true or false"]),
     "penalty, true": (entry(GENERATION, "repetition_penalty", True), [GENERATION, "repetition_penalty must be"]),
     "template, range": (content("chat_template.jinja", b"{% for i in range(10**9) %}{% endfor %}"), ["OverflowError"]),
     "template, memory": (content("chat_template.jinja", b"{{ 'a' * 100000000000 }}"), ["the chat template needs more"]),
@@ -164,18 +166,6 @@ BAD: dict[str, tuple[Spoil, list[str]]] = {
     "licence, dangling": (lambda model: dangling(model / "LICENSE"), ["LICENSE", "a link to nowhere"]),
     "licence, a pipe": (lambda model: os.mkfifo(model / "LICENSE"), ["LICENSE", "it is no regular file"]),
 }
-
-
-def one_line(capsys: pytest.CaptureFixture[str], argv: list[object], code: int) -> str:
-    capsys.readouterr()
-    assert main([str(word) for word in argv]) == code
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.startswith("error: ")
-    assert len(printed.err.splitlines()) == 1, printed.err
-    assert len(printed.err) < 1200
-    assert "internal error" not in printed.err
-    return printed.err
 
 
 @pytest.mark.parametrize("name", BAD)

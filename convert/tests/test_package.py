@@ -14,6 +14,8 @@ from tiny import CHATML_DEFAULT_SYSTEM, tiny_checkpoint
 
 from hypnos_convert import manifest
 from hypnos_convert.__main__ import main
+from hypnos_convert.chat_config import Sampling
+from hypnos_convert.checkpoint import Checkpoint
 from hypnos_convert.quantize import dequantize, reference_weights
 
 OPTIONS = [
@@ -115,6 +117,22 @@ def test_what_web_llm_reads_first(package: Path, checkpoint: Path):
         "control_tokens": ["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
     }
     assert (package / "tokenizer.json").read_bytes() == (checkpoint / "tokenizer.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("declared", "temperature"),
+    [
+        ({"do_sample": False}, 0.0),
+        ({"do_sample": False, "temperature": 0.7, "top_p": 0.8}, 0.0),
+        ({"do_sample": True, "temperature": 0.6}, 0.6),
+        ({"temperature": 0.6}, 0.6),
+        ({"do_sample": True}, 0.7),
+        ({}, 0.7),
+    ],
+)
+def test_a_greedy_model_stays_greedy(declared: dict[str, Any], temperature: float, model: Path):
+    (model / "generation_config.json").write_text(json.dumps({"eos_token_id": 2, **declared}))
+    assert Sampling.of(Checkpoint.open(model)).temperature == temperature
 
 
 def test_the_licences_travel_along(package: Path):

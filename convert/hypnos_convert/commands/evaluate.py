@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", type=text, help="what reports call the target")
     add_quiet_argument(parser)
     endpoint = parser.add_argument_group("endpoint")
-    endpoint.add_argument("--model", help="name under which the endpoint serves the model")
+    endpoint.add_argument("--model", type=text, help="name under which the endpoint serves the model")
     endpoint.add_argument("--api-key-env", metavar="NAME", help="environment variable that holds the key")
     endpoint.add_argument(
         "--concurrency", type=positive, default=4, metavar="N", help="requests at a time (%(default)s)"

@@ -88,9 +88,11 @@ def _import(args: argparse.Namespace) -> None:
     temporary = args.out.with_name(args.out.name + ".tmp")
     temporary.write_bytes(to_json(summary))
     os.replace(temporary, args.out)
-    if summary["wins"]:
+    wins = summary["wins"]
+    if wins and wins["rate_a"] is None:
+        progress.say("nobody said which answer is better; there are marks only")
+    elif wins:
         a, b = summary["targets"]
-        wins = summary["wins"]
         progress.say(
             f"{a} {wins['a']}, {b} {wins['b']}, ties {wins['tie']}; rate of {a} {wins['rate_a']:.2f} "
             f"[{wins['low']:.2f}, {wins['high']:.2f}], p={wins['p']:.4f}"

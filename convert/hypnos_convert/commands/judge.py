@@ -16,6 +16,7 @@ from ..endpoint import EndpointSettings, Ledger
 from ..errors import InputError
 from ..evaluate import judge as judging
 from ..evaluate.asking import texts
+from ..evaluate.documents import MAJORITY
 from ..evaluate.human.ratings import load_summary
 from ..evaluate.items import select
 from ..evaluate.result import read_result
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> None:
     common = [item for item in items if all(item.id in texts for texts in answers.values())]
     if not common:
         raise InputError(f"no open answer of {', '.join(names)} is to an item of {args.items}")
-    human = load_summary(args.human)["majority"] if args.human else None
+    human = load_summary(args.human, MAJORITY)["majority"] if args.human else None
     progress = Progress(quiet=args.quiet)
     for settings in judges:
         warn_of_sending(common, settings.base_url)
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> None:
         seconds = {settings.name: _seconds(args.ledger, settings) for settings in judges}
     summary = judging.summarise(verdicts, names, {s.name: s.model for s in judges}, human=human)
     document: dict[str, Any] = {
-        "format": "hypnos-judgement/1",
+        "format": judging.FORMAT,
         "summary": summary,
         "usage": {name: {**usage[name], "seconds": seconds[name]} for name in usage},
         "pairs": [{**asdict(verdict), "winner": verdict.winner} for verdict in verdicts.pairs],

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError
+from ..evaluate import judge
+from ..evaluate.documents import JUDGEMENT, read_document
 from ..evaluate.human.ratings import load_summary
 from ..evaluate.items import read_benchmark
 from ..evaluate.report import Sources, to_html, to_json
 from ..evaluate.result import read_result
-from ..inputs import read_json_object
 from ..manifest import to_json as encode
 from ..progress import Progress
 from ..staging import Staging
@@ -34,17 +36,25 @@ def run(args: argparse.Namespace) -> None:
     if len(set(names)) < len(names):
         raise InputError("two results have the same name; evaluate one of them with another --name")
     items = {item.id: item for item in read_benchmark(args.items).items} if args.items.is_dir() else {}
-    judgement = read_json_object(args.judgement) if args.judgement else None
-    if judgement is not None and judgement.get("format") != "hypnos-judgement/1":
-        raise InputError(f"{args.judgement}: not written by `judge`")
     sources = Sources(
         runs=runs,
         items=items,
         previous=read_result(args.previous) if args.previous else None,
-        judgement=judgement,
+        judgement=_judgement(args.judgement) if args.judgement else None,
         human=load_summary(args.human) if args.human else None,
     )
     with Staging(args.out, {"step": "report"}) as staging:
         staging.write("report.html", to_html(sources))
         staging.publish(("report.json", encode(to_json(sources))))
     Progress(quiet=args.quiet).say(f"{args.out / 'report.html'}: opens in any browser, loads nothing")
+
+
+def _judgement(path: Path) -> dict[str, Any]:
+    content = read_document(path, judge.FORMAT, JUDGEMENT, "not written by `judge`")
+    summary, usage = content["summary"], content["usage"]
+    for number, entry in enumerate(summary["judges"]):
+        if entry["judge"] not in usage:
+            raise InputError(f"{path}: usage: {entry['judge']} is missing")
+        if entry["pairs"] and len(summary["targets"]) != 2:
+            raise InputError(f"{path}: summary/judges/{number}/pairs: there are pairs, but one target")
+    return content

@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from ..journal import Journal
 from .metrics import Answer
+from .metrics.base import are_letters
 from .targets import Request
 
 
@@ -32,11 +34,19 @@ class AnswerCache:
         self._answers: dict[str, Answer] = {}
 
     def __enter__(self) -> AnswerCache:
-        self._journal.__enter__()
-        for line in self._journal.lines:
-            # What is no answer of ours is as good as absent: the item is asked again.
-            if isinstance(line.get("key"), str) and isinstance(line.get("text"), str):
-                self._answers[line["key"]] = Answer(line["text"], line.get("finish_reason"), line.get("letters"))
+        with ExitStack() as opened:
+            opened.enter_context(self._journal)
+            for line in self._journal.lines:
+                key, text, reason, letters = (line.get(name) for name in ("key", "text", "finish_reason", "letters"))
+                # What is no answer of ours is as good as absent: the item is asked again.
+                if (
+                    isinstance(key, str)
+                    and isinstance(text, str)
+                    and (reason is None or isinstance(reason, str))
+                    and (letters is None or are_letters(letters))
+                ):
+                    self._answers[key] = Answer(text, reason, letters)
+            opened.pop_all()
         return self
 
     def __exit__(

@@ -16,15 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datasketch import MinHash, MinHashLSH
+from datasketch import MinHashLSH
 
 from ..errors import InputError
+from ..filter.similarity import PERMUTATIONS, jaccard, sketch
 from .items import Item
 from .text import letters_and_digits
 
 RUN = 13
 SIMILARITY = 0.6
-PERMUTATIONS = 128
 SHINGLE = 3
 
 
@@ -132,11 +132,11 @@ def _near_duplicates(items: Sequence[Item], texts: Sequence[tuple[str, str, bool
     shingles = [_shingles(item.data["question"]) for item in items]
     for number, grams in enumerate(shingles):
         if grams:
-            index.insert(number, _minhash(grams))
+            index.insert(number, sketch(grams))
     for place, text, question in texts:
         grams = _shingles(text) if question else frozenset()
-        for number in sorted(index.query(_minhash(grams))) if grams else ():
-            similarity = len(grams & shingles[number]) / len(grams | shingles[number])
+        for number in sorted(index.query(sketch(grams))) if grams else ():
+            similarity = jaccard(grams, shingles[number])
             if similarity >= SIMILARITY:
                 item = items[number]
                 shown = "(private)" if item.private else item.data["question"]
@@ -146,9 +146,3 @@ def _near_duplicates(items: Sequence[Item], texts: Sequence[tuple[str, str, bool
 def _shingles(text: str) -> frozenset[str]:
     plain = letters_and_digits(text)
     return frozenset(plain[i : i + SHINGLE] for i in range(len(plain) - SHINGLE + 1))
-
-
-def _minhash(shingles: frozenset[str]) -> MinHash:
-    made = MinHash(num_perm=PERMUTATIONS, seed=1)
-    made.update_batch([shingle.encode() for shingle in shingles])
-    return made

@@ -27,6 +27,7 @@ from .items import Item
 from .statistics import binomial_test, wilson
 from .text import answer_text
 
+FORMAT = "hypnos-judgement/1"
 PROMPT_VERSION = "hypnos-judge/1"
 ASPECTS = {
     "coherence": "连贯性：条理清楚，前后一致，语言通顺",

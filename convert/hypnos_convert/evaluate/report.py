@@ -367,7 +367,7 @@ def _examples(sources: Sources, run: Result) -> str:
         return ""
     parts = []
     for id in shown:
-        item, answer = sources.items[id].data, run.answers[id]
+        item, answer = sources.items[id].data, {"stated": (), "forbidden": (), **run.answers[id]}
         points = "".join(
             f'<li class="{"stated" if index in answer["stated"] else "missing"}">{html.escape(point["text"])}'
             f"<small>×{point['weight']:g}</small></li>"
@@ -376,6 +376,7 @@ def _examples(sources: Sources, run: Result) -> str:
         wrong = "".join(
             f'<li class="forbidden">{html.escape(item["forbidden"][index]["text"])}</li>'
             for index in answer["forbidden"]
+            if index < len(item["forbidden"])
         )
         parts.append(
             f"<details><summary><code>{html.escape(id)}</code> {html.escape(item['question'])} "

@@ -19,11 +19,12 @@ from typing import Any
 
 from .. import __version__
 from ..errors import InputError
-from ..inputs import read_json_object
-from ..journal import read_lines
+from ..inputs import shown
+from ..journal import read_numbered_lines
 from ..manifest import to_json
 from ..staging import Staging
 from . import prompts
+from .documents import RESULT, read_document
 from .items import KINDS, Benchmark, Item
 from .metrics import FAMILIES, Answer
 from .metrics.choice import parse
@@ -183,17 +184,45 @@ def read_result(folder: Path) -> Result:
     path = folder / RESULT_NAME
     if not path.is_file():
         raise InputError(f"{folder}: no {RESULT_NAME}; give a folder that `evaluate --out` has made")
-    about = read_json_object(path)
-    if about.get("format") != FORMAT:
-        raise InputError(f"{path}: format is {about.get('format')!r}, not {FORMAT!r}")
-    items = read_lines(folder / "items.jsonl")
-    for number, line in enumerate(items, 1):
+    about = read_document(path, FORMAT, RESULT, f"format must be {FORMAT!r}")
+    for name, groups in about["by"].items():
+        for kind in about["items"]:
+            if kind not in groups:
+                raise InputError(f"{path}: by/{name}: {kind} is missing")
+    return Result(folder, about, _read_items(folder / "items.jsonl"), _read_answers(folder / "answers.jsonl"))
+
+
+def _read_items(path: Path) -> list[dict[str, Any]]:
+    items = []
+    for number, line in read_numbered_lines(path):
+        if not isinstance(line.get("id"), str):
+            raise InputError(f"{path}:{number}: id: a string is needed")
         kind, row = line.get("kind"), line.get("row")
-        width = sum(family.width for family in FAMILIES.get(kind, ()))
-        if kind not in FAMILIES or not isinstance(row, list) or len(row) != width:
-            raise InputError(f"{folder / 'items.jsonl'}:{number}: row: does not fit this version; evaluate once more")
-    answers = {line["id"]: line for line in read_lines(folder / "answers.jsonl")}
-    return Result(folder, about, items, answers)
+        if kind not in KINDS:
+            raise InputError(f"{path}:{number}: kind: one of {', '.join(KINDS)} is needed, found {shown(kind)}")
+        width = sum(family.width for family in FAMILIES[kind])
+        if not isinstance(row, list) or len(row) != width or not all(map(_is_number, row)):
+            raise InputError(f"{path}:{number}: row: does not fit this version; evaluate once more")
+        items.append(line)
+    return items
+
+
+def _read_answers(path: Path) -> dict[str, dict[str, Any]]:
+    answers = {}
+    for number, line in read_numbered_lines(path):
+        for field in ("id", "text"):
+            if not isinstance(line.get(field), str):
+                raise InputError(f"{path}:{number}: {field}: a string is needed")
+        for field in ("stated", "forbidden"):
+            places = line.get(field, [])
+            if not isinstance(places, list) or not all(type(place) is int and place >= 0 for place in places):
+                raise InputError(f"{path}:{number}: {field}: a list of indices is needed")
+        answers[line["id"]] = line
+    return answers
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def rows_by_id(result: Result, kind: str) -> dict[str, list[float]]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datasketch import MinHash, MinHashLSH
 
 PERMUTATIONS = 128
+_EMPTY = MinHash(num_perm=PERMUTATIONS, seed=1)  # copied: to draw the permutations takes as long as a sketch
 
 
 def shingles(text: str, size: int = 3) -> frozenset[str]:
@@ -36,7 +37,7 @@ class SimilarTexts:
 
     def add(self, key: str, text: str) -> None:
         self._shingles[key] = shingles(text)
-        self._index.insert(key, _sketch(self._shingles[key]))
+        self._index.insert(key, sketch(self._shingles[key]))
 
     def nearest(self, text: str) -> tuple[str, float] | None:
         """Key and index of the most similar earlier text, or None if none reaches the threshold."""
@@ -44,13 +45,14 @@ class SimilarTexts:
 
     def _similar(self, text: str) -> Iterator[tuple[str, float]]:
         own = shingles(text)
-        for key in sorted(self._index.query(_sketch(own))):
+        for key in sorted(self._index.query(sketch(own))):
             value = jaccard(own, self._shingles[key])
             if value >= self._threshold:
                 yield key, value
 
 
-def _sketch(items: frozenset[str]) -> MinHash:
-    sketch = MinHash(num_perm=PERMUTATIONS, seed=1)
-    sketch.update_batch([item.encode() for item in sorted(items)])
-    return sketch
+def sketch(items: frozenset[str]) -> MinHash:
+    """The MinHash of a set, always the same one."""
+    made = _EMPTY.copy()
+    made.update_batch([item.encode() for item in items])
+    return made

@@ -17,6 +17,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from ...errors import ConvertError
+from ...staging import require_room
 
 NATIVE = Path(__file__).parent / "native"
 ZIG = [sys.executable, "-m", "ziglang", "c++", "-target", "wasm32-wasi"]
@@ -36,6 +37,9 @@ WHEELS = ("apache-tvm", "apache-tvm-ffi", "ziglang")
 
 # What the page never calls: remote procedure calls, files, TVM's own tests, and recurrent state.
 LEFT_OUT = ("src/runtime/rpc/", "src/runtime/file_utils.cc", "testing/testing.cc", "vm/rnn_state.cc")
+
+ROOM = 16 << 20
+"""Bytes free that compiling or linking can do with: several times what either writes."""
 
 RECIPE = 3
 """Raise it when ``_compile`` changes what the objects contain in a way that the flags do not show."""
@@ -66,6 +70,7 @@ def runtime_objects(cache: Path | None = None, progress: Progress | None = None)
 
     Raises:
         ToolchainError: zig failed.
+        OutputError: the disk of the cache folder is full.
         OSError: the cache folder cannot be written.
     """
     root = cache_directory(cache)
@@ -82,20 +87,25 @@ def runtime_objects(cache: Path | None = None, progress: Progress | None = None)
             with tempfile.TemporaryDirectory(dir=root, prefix=f"{ready.name}.building-") as scratch:
                 built = Path(scratch) / "objects"
                 built.mkdir()
+                require_room(built, ROOM)
                 _compile(Path(scratch) / "stage", built)
                 os.replace(built, ready)
     return objects
 
 
-def run_zig(arguments: list[str | Path]) -> None:
-    """Run ``zig c++`` for wasm32-wasi.
+def run_zig(arguments: list[str | Path], output: Path) -> None:
+    """Run ``zig c++`` for wasm32-wasi, which writes ``output``.
 
     Raises:
         ToolchainError: it failed; the message ends with its output.
+        OutputError: it failed, and the disk is full.
     """
-    command = [*ZIG, *map(str, arguments)]
+    command = [*ZIG, *map(str, arguments), "-o", str(output)]
     result = subprocess.run(command, capture_output=True, text=True, errors="replace")
     if result.returncode != 0:
+        # Of a full disk it says nothing: it aborts, or a signal ends it.
+        output.unlink(missing_ok=True)
+        require_room(output.parent, ROOM)
         raise ToolchainError(f"zig failed with status {result.returncode}:\n{result.stderr[-4000:]}")
 
 
@@ -137,10 +147,7 @@ def _compile(stage: Path, output: Path) -> None:
     renamed = [f"-ffile-prefix-map={path}/={name}/" for path, name in names.items()]
     flags = [*FLAGS, *renamed, "-include", NATIVE / "single_thread.h", *(f"-I{path}" for path in includes)]
     with ThreadPoolExecutor() as pool:
-        jobs = [
-            pool.submit(run_zig, [*flags, "-c", source, "-o", output / f"{source.stem}.o"])
-            for source in _sources(stage)
-        ]
+        jobs = [pool.submit(run_zig, [*flags, "-c", source], output / f"{source.stem}.o") for source in _sources(stage)]
         for job in jobs:
             job.result()
 

@@ -63,11 +63,10 @@ def link(output: Path, objects: Sequence[Path], runtime: Sequence[Path]) -> None
             "-Wl,--export=free",
             f"-Wl,--initial-memory={INITIAL_MEMORY}",
             f"-Wl,-z,stack-size={STACK}",
-            "-o",
-            output,
             *runtime,
             *objects,
-        ]
+        ],
+        output,
     )
     check_imports(output.read_bytes(), name=output.name)
 

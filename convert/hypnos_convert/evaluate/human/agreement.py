@@ -15,7 +15,7 @@ import krippendorff
 import numpy as np
 
 from ..statistics import binomial_test, wilson
-from .forms import ASPECTS
+from .forms import ASPECTS, SUMMARY_FORMAT
 from .ratings import Rating, Ratings
 
 SPREAD = 4
@@ -27,7 +27,7 @@ def summarise(read: Ratings) -> dict[str, Any]:
     ratings, targets = read.ratings, read.targets
     majority = majorities(ratings, targets)
     return {
-        "format": "hypnos-human/1",
+        "format": SUMMARY_FORMAT,
         "targets": targets,
         "raters": sorted({rating.rater for rating in ratings}),
         "ratings": len(ratings),

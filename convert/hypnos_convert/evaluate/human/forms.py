@@ -12,6 +12,7 @@ from ..items import Item
 from ..text import answer_text
 
 FORMAT = "hypnos-rating-key/1"
+SUMMARY_FORMAT = "hypnos-human/1"
 ASPECTS = {
     "coherence": "连贯性",
     "professionalism": "专业性",

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
-import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 
 from ...errors import InputError
-from ...inputs import read_json_object
-from .forms import ASPECTS, FORMAT
+from ...inputs import check_readable, one_line, read_json_object, shown
+from ..documents import HUMAN, KEY, read_document
+from .forms import ASPECTS, FORMAT, SUMMARY_FORMAT
 from .sheets import CODE, COMMENT, PREFERENCE, PREFERENCES
 
 _SIDES = {"first": 0, "second": 1}
+MOST_ROWS, MOST_COLUMNS = 100_000, 100
+"""Of a spreadsheet; what lies beyond is no rating."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,11 @@ def read_key(path: Path) -> dict[str, Any]:
     Raises:
         InputError: it is no such key.
     """
-    key = read_json_object(path)
-    if key.get("format") != FORMAT:
-        raise InputError(f"{path}: no key of `human export`")
+    key = read_document(path, FORMAT, KEY, "no key of `human export`")
+    for code, entry in key["entries"].items():
+        for target in entry["sides"]:
+            if target not in key["targets"]:
+                raise InputError(f"{path}: entries/{code}/sides: {shown(target)} is none of the targets")
     return key
 
 
@@ -78,8 +82,8 @@ def read_ratings(paths: Sequence[Path], key: Mapping[str, Any]) -> Ratings:
                     found[rating.rater, rating.item] = rating
         except InputError as error:
             result.problems.append(str(error))
-        except (OSError, UnicodeDecodeError) as error:
-            result.problems.append(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}")
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            result.problems.append(f"{path}: cannot be read: {getattr(error, 'strerror', None) or one_line(error)}")
     result.ratings = [found[place] for place in sorted(found)]
     return result
 
@@ -96,28 +100,38 @@ def _read(path: Path, key: Mapping[str, Any]) -> Iterator[_Raw]:
             if not isinstance(rating, dict):
                 yield _Raw(f"{path}: ratings/{code}", None, None, (), None)
                 continue
+            marks = rating.get("marks")
             yield _Raw(
                 f"{path}: ratings/{code}",
                 code,
                 rating.get("preference"),
-                [side if isinstance(side, dict) else {} for side in rating.get("marks") or ()],
+                [side if isinstance(side, dict) else {} for side in marks] if isinstance(marks, list) else (),
                 rating.get("comment"),
             )
     elif path.suffix == ".csv":
         with open(path, encoding="utf-8-sig", newline="") as file:
             yield from _table(path, csv.reader(file))
     elif path.suffix == ".xlsx":
-        try:
-            book = load_workbook(path, read_only=True, data_only=True)
-        except (InvalidFileException, zipfile.BadZipFile, KeyError) as error:
-            raise InputError(f"{path}: no readable XLSX: {error}") from error
-        yield from _table(path, book.active.iter_rows(values_only=True))
-        book.close()
+        yield from _table(path, _sheet(path))
     else:
         raise InputError(f"{path}: ratings are .json, .xlsx or .csv files")
 
 
-def _table(path: Path, rows: Any) -> Iterator[_Raw]:
+def _sheet(path: Path) -> list[tuple[Any, ...]]:
+    """All rows of the sheet in front."""
+    check_readable(path)
+    try:
+        # Of a damaged file the library would keep hold.
+        with open(path, "rb") as file, closing(load_workbook(file, read_only=True, data_only=True)) as book:
+            # Not by the size that the sheet claims: a wrong one would hide rows, or invent a million.
+            book.active.reset_dimensions()
+            return list(islice(book.active.iter_rows(values_only=True, max_col=MOST_COLUMNS), MOST_ROWS))
+    except Exception as error:
+        # A damaged file makes the library fail in dozens of ways: of zip, of XML, of its own.
+        raise InputError(f"{path}: no readable XLSX: {one_line(error)}") from error
+
+
+def _table(path: Path, rows: Iterable[Sequence[Any]]) -> Iterator[_Raw]:
     headings: list[str] = []
     for number, row in enumerate(rows, 1):
         if not headings:
@@ -141,14 +155,14 @@ def _table(path: Path, rows: Any) -> Iterator[_Raw]:
 def _check(raw: _Raw, key: Mapping[str, Any], problems: list[str]) -> Rating | None:
     entry = key["entries"].get(str(raw.code).strip()) if raw.code is not None else None
     if entry is None:
-        problems.append(f"{raw.place}: {CODE}: {raw.code!r} is not in the key")
+        problems.append(f"{raw.place}: {CODE}: {shown(raw.code)} is not in the key")
         return None
     sides = entry["sides"]
     side: str | None = None
     if raw.preference not in (None, ""):
         side = PREFERENCES.get(str(raw.preference).strip(), str(raw.preference).strip())
         if side not in ("first", "second", "tie") or len(sides) < 2:
-            problems.append(f"{raw.place}: {PREFERENCE}: {raw.preference!r} is none of {', '.join(PREFERENCES)}")
+            problems.append(f"{raw.place}: {PREFERENCE}: {shown(raw.preference)} is none of {', '.join(PREFERENCES)}")
             side = None
     marks: dict[str, dict[str, float]] = {}
     for target, given in zip(sides, raw.marks, strict=False):
@@ -158,7 +172,7 @@ def _check(raw: _Raw, key: Mapping[str, Any], problems: list[str]) -> Rating | N
                 continue
             number = _number(value)
             if number is None:
-                problems.append(f"{raw.place}: {name}: {value!r} is no number from 0 to 10")
+                problems.append(f"{raw.place}: {name}: {shown(value)} is no number from 0 to 10")
             else:
                 marks.setdefault(target, {})[aspect] = number
     if side is None and not marks:
@@ -172,21 +186,21 @@ def _number(value: Any) -> float | None:
         return None
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if math.isfinite(number) and 0 <= number <= 10 else None
 
 
-def load_summary(path: Path) -> dict[str, Any]:
+def load_summary(path: Path, schema: Mapping[str, Any] = HUMAN) -> dict[str, Any]:
     """What ``human import`` wrote.
 
+    Args:
+        schema: of the parts that are needed.
+
     Raises:
-        InputError: it is no such file.
+        InputError: it is no such file, or a field of it is wrong.
     """
-    try:
-        content = read_json_object(path)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}: no JSON: {error}") from error
-    if content.get("format") != "hypnos-human/1":
-        raise InputError(f"{path}: not written by `human import`")
+    content = read_document(path, SUMMARY_FORMAT, schema, "not written by `human import`")
+    if content.get("wins") is not None and schema is HUMAN and len(content["targets"]) != 2:
+        raise InputError(f"{path}: wins: there are wins, but one target")
     return content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,23 @@ class Answer:
     text: str
     finish_reason: str | None = None
     letters: Mapping[str, float] | None = None
+
+
+LETTERS = "ABCDEFGH"
+"""Of the options of a choice question."""
+
+
+def are_letters(value: Any) -> bool:
+    """Whether a value of someone else's is an ``Answer.letters``."""
+    return isinstance(value, Mapping) and all(
+        isinstance(letter, str)
+        and len(letter) == 1
+        and letter in LETTERS
+        and isinstance(number, (int, float))
+        and not isinstance(number, bool)
+        and -math.inf < number < math.inf
+        for letter, number in value.items()
+    )
 
 
 @dataclass(frozen=True)

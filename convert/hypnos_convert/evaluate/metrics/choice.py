@@ -15,9 +15,8 @@ from typing import Any, Literal
 import numpy as np
 
 from ..text import answer_text, fold
-from .base import Answer, Family, Measure, ratio
+from .base import LETTERS, Answer, Family, Measure, ratio
 
-LETTERS = "ABCDEFGH"
 _GROUP = r"([A-H](?:[\s、,和与及或/+&]*[A-H])*)(?![A-Za-z0-9])"
 _QUOTE = r"[\s\"'“”‘’《》「」\[(【{*:]*"
 _STATED = re.compile(

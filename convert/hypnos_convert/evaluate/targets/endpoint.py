@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 
+from pydantic import ValidationError
+
 from ...endpoint import Client, EndpointSettings, Ledger
+from ...errors import InputError
 from ..metrics import Answer
 from .base import Request, Target
 
@@ -31,27 +35,31 @@ class EndpointTarget(Target):
         # Without the address: servers move, and the same model is the same target.
         self.identity = {"kind": self.kind, "model": model, "parameters": {"temperature": 0}}
         self.concurrency = concurrency
-        self._settings = EndpointSettings(
-            name=slug,
-            base_url=base_url,
-            model=model,
-            api_key_env=api_key_env,
-            parameters={"temperature": 0},
-            concurrency=concurrency,
-        )
+        try:
+            self._settings = EndpointSettings(
+                name=slug,
+                base_url=base_url,
+                model=model,
+                api_key_env=api_key_env,
+                parameters={"temperature": 0},
+                concurrency=concurrency,
+            )
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise InputError(f"{base_url}: {'/'.join(map(str, first['loc']))}: {first['msg']}") from error
         self._ledger = Ledger(cache / f"{slug}.ledger.jsonl")
 
     async def __aenter__(self) -> EndpointTarget:
-        self._ledger.__enter__()
-        self._client = Client(self._settings, self._ledger)
-        await self._client.__aenter__()
+        async with AsyncExitStack() as opened:
+            opened.enter_context(self._ledger)
+            self._client = await opened.enter_async_context(Client(self._settings, self._ledger))
+            self._opened = opened.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._client.__aexit__(kind, error, trace)
-        self._ledger.__exit__(kind, error, trace)
+        await self._opened.__aexit__(kind, error, trace)
 
     async def answer(self, request: Request) -> Answer:
         reply = await self._client.complete(request.messages, max_tokens=request.max_tokens)

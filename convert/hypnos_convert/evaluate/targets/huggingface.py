@@ -9,6 +9,7 @@ from typing import Any
 
 from ...errors import InputError
 from ..metrics import Answer
+from ..metrics.base import are_letters
 from ..prompts import LETTER_PREFIX
 from .base import Request, Target
 
@@ -83,7 +84,10 @@ class HuggingFaceTarget(Target):
     def _letters(self, prompt: str, letters: tuple[str, ...]) -> dict[str, float]:
         logits = self._model(self._encode(prompt + LETTER_PREFIX)).logits[0, -1].float()
         logs = logits.log_softmax(-1)
-        return {letter: float(logs[self._encode(prompt + LETTER_PREFIX + letter)[0, -1]]) for letter in letters}
+        values = {letter: float(logs[self._encode(prompt + LETTER_PREFIX + letter)[0, -1]]) for letter in letters}
+        if not are_letters(values):
+            raise InputError(f"{self._folder}: the model's logits are no finite numbers; its weights are damaged")
+        return values
 
     def _encode(self, text: str) -> Any:
         return self._tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids.to(self._model.device)

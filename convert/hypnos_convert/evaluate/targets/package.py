@@ -10,6 +10,7 @@ import asyncio
 import json
 import shutil
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,6 +19,7 @@ from ... import manifest
 from ...conversation import prompt_parts
 from ...errors import ConvertError, InputError
 from ..metrics import Answer
+from ..metrics.base import are_letters
 from ..prompts import LETTER_PREFIX
 from .base import Request, Target
 
@@ -66,12 +68,12 @@ class PackageTarget(Target):
         if process is None:
             return
         assert process.stdin is not None
-        process.stdin.close()
-        try:
-            await asyncio.to_thread(process.wait, 30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        with process:
+            process.stdin.close()
+            try:
+                await asyncio.to_thread(process.wait, 30)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
     async def answer(self, request: Request) -> Answer:
         return await asyncio.to_thread(self._answer, request)
@@ -84,14 +86,15 @@ class PackageTarget(Target):
             raise InputError("a package is run in a browser through Node.js: install Node 20 or newer")
         self._tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
         self._template = json.loads((self._folder / "mlc-chat-config.json").read_text("utf-8"))["conv_template"]
-        self._process = subprocess.Popen(
-            [node, SCRIPT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
-        )
-        try:
+        with ExitStack() as started:
+            self._process = started.enter_context(
+                subprocess.Popen(
+                    [node, SCRIPT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+                )
+            )
+            started.callback(self._process.kill)
             self._call("load", folder=str(self._folder), library=self._library)
-        except BaseException:
-            self._process.kill()
-            raise
+            started.pop_all()
 
     def _answer(self, request: Request) -> Answer:
         messages = list(request.messages)
@@ -106,8 +109,10 @@ class PackageTarget(Target):
         head = [token for part in parts[:-1] for token in self._encode(part)]
         prefix = self._encode(parts[-1] + LETTER_PREFIX)
         tokens = [self._encode(parts[-1] + LETTER_PREFIX + letter)[-1] for letter in letters]
-        values = self._call("likelihoods", ids=head + prefix, tokens=tokens)
-        return dict(zip(letters, values, strict=True))
+        values = dict(zip(letters, self._call("likelihoods", ids=head + prefix, tokens=tokens), strict=True))
+        if not are_letters(values):
+            raise BrowserError(f"{self.name} in the browser: the likelihoods of the letters are no numbers: {values}")
+        return values
 
     def _encode(self, text: str) -> list[int]:
         return self._tokenizer.encode(text, add_special_tokens=False).ids
