@@ -54,10 +54,13 @@ export class NameFinder {
       .filter(({ text }) => /^[\p{Script=Latin}\p{Script=Greek}\d][^\p{Script=Han}]*$/u.test(text))
       .map((name) => ({ ...name, words: runsOf(name.text).map((run) => run.text) }));
     this.#latinWords = new Set(this.#latin.flatMap(({ words }) => words));
-    for (const { sounds, ids } of this.#han) {
+    for (const { text, sounds, ids } of this.#han) {
+      const spoken = soundsOfWord(text);
       for (const id of ids) {
-        addTo(this.#byInitials, sounds.map((sound) => sound[0] ?? '').join(''), id);
-        addTo(this.#bySound, sounds.join(''), id);
+        for (const read of [sounds, spoken]) {
+          addTo(this.#byInitials, read.map((sound) => sound[0] ?? '').join(''), id);
+          addTo(this.#bySound, read.join(''), id);
+        }
       }
     }
   }
@@ -83,6 +86,9 @@ export class NameFinder {
         add(ids, name, CERTAINTY.exact, name);
     }
     for (const word of words) this.#findWord(word, isKnown, add);
+    // Pinyin typed with blanks between the syllables.
+    const joined = words.join('');
+    if (words.length > 1) add(this.#bySound.get(joined) ?? [], joined, CERTAINTY.pinyin, joined);
     for (const { text: run, isHan } of runs) if (isHan) this.#findSounds(run, text, best, add);
     return [...best.values()].sort((a, b) => b.certainty - a.certainty || b.name.length - a.name.length);
   }
@@ -98,7 +104,10 @@ export class NameFinder {
     if (word.length >= 4)
       for (const [sound, ids] of this.#bySound)
         if (sound.startsWith(word)) add(ids, word, CERTAINTY.prefix, word);
-    if (word.length < 4 || isKnown(word)) return;
+    if (word.length < 3 || isKnown(word)) return;
+    for (const [initials, ids] of this.#byInitials)
+      if (initials.length > word.length && initials.startsWith(word)) add(ids, word, CERTAINTY.prefix, word);
+    if (word.length < 4) return;
     const allowed = word.length >= 8 ? 2 : 1;
     for (const { words, ids, text } of this.#latin) {
       for (const known of words) {
@@ -162,6 +171,10 @@ function soundsOf(han: string): readonly string[] {
     return sound;
   });
 }
+
+/** As the word is said: 栓塞 is shuanse, though 塞 alone is sai. For what is typed in letters. */
+const soundsOfWord = (han: string): readonly string[] =>
+  pinyin(han, { toneType: 'none', v: true, type: 'array' });
 
 /** A Latin name counts as a word, not as a part of another: "tci" is not in "octcity". */
 function containsWords(text: string, name: string): boolean {
