@@ -4,7 +4,7 @@ import type { Draft, Finding } from './draft.ts';
 import type { BolusDrug, BolusUnit } from './drugs.ts';
 import { checkPatient, hardFinding, isHard, patientInputs, softFinding } from './patient.ts';
 import type { Patient } from './patient.ts';
-import { judgeDose } from './range.ts';
+import { judgeDose, judgeForPatient, judgeStrength } from './range.ts';
 import { quantity, toMicrograms, toMilligrams } from './units.ts';
 import type {
   Kilograms,
@@ -69,6 +69,10 @@ export function bolus({ patient, scalar, drug, dose, concentration }: BolusInput
     return { ...head, findings, results: [], worked: [] };
   }
   if (isUnusable) return { ...head, findings, results: [], worked: [] };
+  findings.push(
+    ...judgeForPatient(dose.value, dose.unit, drug, patient, scalar),
+    ...judgeStrength(concentration, 'mg/mL', drug?.strength, patient),
+  );
   const milligrams =
     dose.unit === 'mg/kg'
       ? milligramDose(dose.value, weight)
