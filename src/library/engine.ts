@@ -138,8 +138,8 @@ export class SearchEngine {
     const meant = meaningsIn(query.slice(0, QUERY_LENGTH_MAX));
     add(termsOf(meant), MEANING_WEIGHT);
     const named = new Set(names.map(({ id }) => id));
-    for (const { id, certainty } of withoutParts(this.#names.find(meant, isKnown), meant))
-      if (certainty === 1 && !named.has(id)) shares.set(id, Math.max(MEANT, shares.get(id) ?? 0));
+    for (const { id } of withoutParts(this.#names.findWritten(meant), meant))
+      if (!named.has(id)) shares.set(id, Math.max(MEANT, shares.get(id) ?? 0));
     add(own, 1);
 
     const weights = this.#weigh(terms);

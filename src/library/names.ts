@@ -65,6 +65,19 @@ export class NameFinder {
     }
   }
 
+  /** Names that stand in the text as they are, the longest per thing. */
+  findWritten(text: string): readonly NameMatch[] {
+    const written = normalise(text);
+    const best = new Map<string, NameMatch>();
+    for (const { text: name, ids } of this.#names) {
+      if (!isWritten(written, name)) continue;
+      for (const id of ids)
+        if (name.length > (best.get(id)?.name.length ?? 0))
+          best.set(id, { id, name, certainty: CERTAINTY.exact, written: name });
+    }
+    return [...best.values()];
+  }
+
   /** All names found, the best per thing; @param isKnown whether the index has the word itself */
   find(query: string, isKnown: (term: string) => boolean): readonly NameMatch[] {
     const text = normalise(query);
@@ -81,10 +94,7 @@ export class NameFinder {
     };
     const runs = runsOf(text);
     const words = runs.filter(({ isHan }) => !isHan).map((run) => run.text);
-    for (const { text: name, ids } of this.#names) {
-      if (/^[a-z0-9]/.test(name) ? containsWords(text, name) : name.length > 1 && text.includes(name))
-        add(ids, name, CERTAINTY.exact, name);
-    }
+    for (const { id, name } of this.findWritten(query)) add([id], name, CERTAINTY.exact, name);
     for (const word of words) this.#findWord(word, isKnown, add);
     // Pinyin typed with blanks between the syllables.
     const joined = words.join('');
@@ -175,6 +185,9 @@ function soundsOf(han: string): readonly string[] {
 /** As the word is said: 栓塞 is shuanse, though 塞 alone is sai. For what is typed in letters. */
 const soundsOfWord = (han: string): readonly string[] =>
   pinyin(han, { toneType: 'none', v: true, type: 'array' });
+
+const isWritten = (text: string, name: string): boolean =>
+  /^[a-z0-9]/.test(name) ? containsWords(text, name) : name.length > 1 && text.includes(name);
 
 /** A Latin name counts as a word, not as a part of another: "tci" is not in "octcity". */
 function containsWords(text: string, name: string): boolean {
