@@ -86,7 +86,7 @@ describe('passages in the prompt', () => {
       expect(count('>')).toBe(4);
       const opening = prompt.split('\n').find((line) => line.startsWith('<条目')) ?? '';
       expect(opening).toMatch(/^<条目 编号="1" 出处="[^"]*">$/);
-      expect(prompt).not.toMatch(/[\u200b-\u200f\u202a-\u202e\u2060-\u206f]/);
+      expect(prompt).not.toMatch(/[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e007f}]/u);
       // The only citation in sight is the instruction's example.
       expect(prompt.match(/\[\d+\]/g)).toEqual(['[1]']);
       expect(prompt.indexOf('问题：问题')).toBeGreaterThan(prompt.indexOf('</资料>'));
@@ -100,6 +100,6 @@ describe('passages in the prompt', () => {
     );
   });
   it('there are at least fifty hostile documents, all different', () => {
-    expect(new Set(HOSTILE_DOCUMENTS.map(({ text }) => text)).size).toBeGreaterThanOrEqual(50);
+    expect(new Set(HOSTILE_DOCUMENTS.map(({ text }) => text)).size).toBeGreaterThanOrEqual(100);
   });
 });
