@@ -38,7 +38,7 @@ const storedAnswers = (page: Page): Promise<StoredAnswer[]> =>
       }),
   );
 
-const share = (part: number, whole: number) => (whole === 0 ? Number.NaN : (100 * part) / whole);
+const share = (part: number, whole: number) => (100 * part) / Math.max(1, whole);
 
 test('citations of the shipped model', async () => {
   const site = await startSite();
@@ -54,11 +54,21 @@ test('citations of the shipped model', async () => {
   await browser.close();
   await site.close();
 
-  const counts = { cited: 0, retrieved: 0, supported: 0, sentences: 0, beside: 0, inPrompt: 0, dropped: 0 };
+  const counts = {
+    cited: 0,
+    retrieved: 0,
+    supported: 0,
+    sentences: 0,
+    beside: 0,
+    inPrompt: 0,
+    dropped: 0,
+    withPassages: 0,
+  };
   for (const { text, sources } of answers) {
     if (!sources) continue;
     const allowed = citable(sources);
     counts.inPrompt += sources.inPrompt ? 1 : 0;
+    counts.withPassages += sources.passages.length > 0 ? 1 : 0;
     counts.dropped += sources.droppedCitations;
     for (const { sentence, numbers } of citedSentences(text)) {
       counts.sentences += 1;
@@ -73,19 +83,24 @@ test('citations of the shipped model', async () => {
   }
   print(`Citations of the shipped model, ${answers.length} answers`, [
     { name: 'answers whose model read the passages', value: counts.inPrompt, unit: '' },
+    { name: 'answers with passages beside them', value: counts.withPassages, unit: '' },
     { name: 'citations shown', value: counts.cited, unit: '' },
     { name: 'citations written by the model and taken out', value: counts.dropped, unit: '' },
-    {
-      name: 'of those shown: exist and were retrieved (NaN: none shown)',
-      value: share(counts.retrieved, counts.cited),
-      unit: '%',
-      goal: '100',
-    },
-    {
-      name: 'of those shown: bear out their sentence',
-      value: share(counts.supported, counts.cited),
-      unit: '%',
-    },
+    ...(counts.cited === 0
+      ? [] // nothing to have a share of
+      : [
+          {
+            name: 'of those shown: exist and were retrieved',
+            value: share(counts.retrieved, counts.cited),
+            unit: '%',
+            goal: '100',
+          },
+          {
+            name: 'of those shown: bear out their sentence',
+            value: share(counts.supported, counts.cited),
+            unit: '%',
+          },
+        ]),
     {
       name: `of ${counts.sentences} sentences: borne out by a passage beside the answer`,
       value: share(counts.beside, counts.sentences),
