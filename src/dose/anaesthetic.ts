@@ -54,7 +54,7 @@ export function anaesthetic(given: AnaestheticInput): Draft {
         '%',
       ),
     );
-  else findings.push(...judgeStrength(concentration, '%', agent.strength, patient));
+  else findings.push(...judgeStrength(concentration, '%', agent.strength));
   if (patient.age < 1) findings.push(softFinding('infant-anaesthetic', patient.age, 1, 'year'));
   if (!isUnusable && alreadyGiven >= maximum)
     findings.push(hardFinding('maximum-reached', alreadyGiven, maximum, 'mg'));

@@ -10,7 +10,7 @@ export interface DoseRange {
   readonly refuse: number;
 }
 
-/** Weakest and strongest; for children the weakest is ten times weaker. */
+/** Weakest and strongest. A child's weaker dilution wants a reason: a tenth here is ten times the volume. */
 export type Strength = readonly [weakest: number, strongest: number];
 
 export type BolusUnit = 'mg/kg' | 'µg/kg';
@@ -22,6 +22,8 @@ export interface BolusDrug extends DoseRange {
   readonly strength: Strength;
   /** The top of the usual range from ELDERLY_AGE on. */
   readonly elderly?: number;
+  /** Volumes that are doubted and refused, mL, where one dose fills many syringes. */
+  readonly volume?: readonly [large: number, refused: number];
   /** Usually given by ideal or lean weight to the obese. */
   readonly isByLean?: true;
   /** A whole dose above this is refused, in the mass of `unit`. */
@@ -34,7 +36,7 @@ const bolus = (
   usual: readonly [number, number],
   refuse: number,
   strength: Strength,
-  more: Pick<BolusDrug, 'elderly' | 'isByLean' | 'refuseTotal'> = {},
+  more: Pick<BolusDrug, 'elderly' | 'isByLean' | 'refuseTotal' | 'volume'> = {},
 ): BolusDrug => ({ id, unit, usual, refuse, strength, ...more });
 
 export const BOLUS_DRUGS: readonly BolusDrug[] = [
@@ -56,7 +58,7 @@ export const BOLUS_DRUGS: readonly BolusDrug[] = [
   bolus('drug-adrenaline', 'µg/kg', [0.1, 3.5], 30, [0.001, 1], { refuseTotal: 1000 }),
   bolus('drug-lidocaine', 'mg/kg', [0.5, 1.5], 3, [10, 20]),
   bolus('drug-tranexamic-acid', 'mg/kg', [10, 30], 100, [10, 100]),
-  bolus('drug-dantrolene', 'mg/kg', [1, 2.5], 10, [0.3, 0.4]),
+  bolus('drug-dantrolene', 'mg/kg', [1, 2.5], 10, [0.3, 0.4], { volume: [900, 3000] }),
 ];
 
 export interface InfusionDrug extends DoseRange {
@@ -77,12 +79,12 @@ const infusion = (
 export const INFUSION_DRUGS: readonly InfusionDrug[] = [
   infusion('drug-noradrenaline', 'µg/kg/min', [0.02, 0.5], 4, [16, 400]),
   infusion('drug-adrenaline', 'µg/kg/min', [0.02, 0.5], 4, [10, 400]),
-  infusion('drug-phenylephrine', 'µg/kg/min', [0.2, 1], 9, [20, 500]),
+  infusion('drug-phenylephrine', 'µg/kg/min', [0.2, 1], 9, [40, 500]),
   infusion('drug-dopamine', 'µg/kg/min', [2, 20], 50, [800, 8000]),
   infusion('drug-dobutamine', 'µg/kg/min', [2, 20], 50, [800, 8000]),
   infusion('drug-remifentanil', 'µg/kg/min', [0.02, 0.3], 2, [20, 100]),
-  infusion('drug-rocuronium', 'µg/kg/min', [5, 12], 40, [1000, 10_000]),
-  infusion('drug-cisatracurium', 'µg/kg/min', [1, 2], 10, [200, 5000]),
+  infusion('drug-rocuronium', 'µg/kg/min', [5, 12], 40, [2000, 10_000]),
+  infusion('drug-cisatracurium', 'µg/kg/min', [1, 2], 10, [250, 5000]),
   infusion('drug-propofol', 'mg/kg/h', [0.3, 12], 20, [5000, 20_000]),
   infusion('drug-dexmedetomidine', 'µg/kg/h', [0.2, 1.4], 3, [2, 10]),
   infusion('drug-ketamine', 'mg/kg/h', [0.1, 0.3], 2.5, [1000, 10_000]),

@@ -122,11 +122,7 @@ export function infusionRate(given: InfusionRateInput): Draft {
   const rate = pumpRate(perMinute, patient.weight, concentration);
   return {
     ...head,
-    findings: [
-      ...findings,
-      ...judgeStrength(concentration, 'µg/mL', drug?.strength, patient),
-      ...judgeRate(rate),
-    ],
+    findings: [...findings, ...judgeStrength(concentration, 'µg/mL', drug?.strength), ...judgeRate(rate)],
     results: [
       result('pump-rate', rate, 'mL/h'),
       result('concentration', concentration, 'µg/mL'),
@@ -161,7 +157,7 @@ export function infusionDose(given: InfusionDoseInput): Draft {
     ...head,
     findings: [
       ...findings,
-      ...judgeStrength(concentration, 'µg/mL', drug?.strength, patient),
+      ...judgeStrength(concentration, 'µg/mL', drug?.strength),
       ...judgeDose(dose, unit, drug),
     ],
     results: [

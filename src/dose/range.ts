@@ -25,18 +25,12 @@ export function judgeDose(value: number, unit: Unit, range: DoseRange | null): r
 }
 
 /** A solution against those in which the drug is usually held: a point that is off turns up ten times in the syringe. */
-export function judgeStrength(
-  value: number,
-  unit: Unit,
-  strength: Strength | undefined,
-  patient: Patient,
-): readonly Finding[] {
+export function judgeStrength(value: number, unit: Unit, strength: Strength | undefined): readonly Finding[] {
   if (!strength || value === 0) return [];
   const [weakest, strongest] = strength;
-  // Drugs are diluted for children, ready solutions of local anaesthetics are not.
-  const low = isAdult(patient) || unit === '%' ? weakest : weakest / 10;
   const rounding = 1e-9;
-  const bound = value < low * (1 - rounding) ? low : value > strongest * (1 + rounding) ? strongest : null;
+  const bound =
+    value < weakest * (1 - rounding) ? weakest : value > strongest * (1 + rounding) ? strongest : null;
   if (bound === null) return [];
   return [{ ...softFinding('strength-unusual', value, bound, unit), meant: slipsOf(value, strength) }];
 }

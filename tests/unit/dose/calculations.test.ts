@@ -390,11 +390,25 @@ describe('the syringe', () => {
     expect(unusual(drawn(bolusDrug('drug-fentanyl'), 0.5))[0]?.meant).toEqual([0.05]);
   });
 
-  test('a child may get a tenth of the strength', () => {
-    const child = patient({ age: 2, weight: 12, height: null });
-    expect(unusual(drawn(bolusDrug('drug-rocuronium'), 1, child))).toEqual([]);
-    expect(unusual(drawn(bolusDrug('drug-rocuronium'), 1))).toHaveLength(1);
-    expect(unusual(drawn(bolusDrug('drug-rocuronium'), 0.1, child))).toHaveLength(1);
+  test('a tenth of the strength is ten times the volume: for a child too it wants a look', () => {
+    const child = patient({ age: 4, weight: 15, height: null });
+    for (const drug of BOLUS_DRUGS)
+      expect(unusual(drawn(drug, drug.strength[0] / 10, child)), drug.id).toHaveLength(1);
+  });
+
+  test('dantrolene 2.5 mg/kg × 70 kg ÷ 0.333 mg/mL is 525 mL and is not refused', () => {
+    const dantrolene = (dose: number, concentration: number) =>
+      bolus({
+        patient: patient({ weight: 70, height: null }),
+        scalar: 'actual',
+        drug: bolusDrug('drug-dantrolene'),
+        dose: { value: quantity(dose, 'mg/kg'), unit: 'mg/kg' },
+        concentration: quantity(concentration, 'mg/mL'),
+      });
+    expect(of(dantrolene(2.5, 1 / 3), 'volume')).toBeCloseTo(525, 9);
+    expect(decide(dantrolene(2.5, 1 / 3)).verdict).toBe('clear');
+    expect(decide(dantrolene(25, 1 / 3)).verdict).toBe('refused');
+    expect(decide(dantrolene(2.5, 1 / 30)).verdict).toBe('refused');
   });
 
   test.each(INFUSION_DRUGS.map((drug) => [drug.id, drug] as const))(
