@@ -9,6 +9,7 @@ import { checkPatient, hardFinding, isAdult, isHard, patientInputs, softFinding 
 import type { Patient } from './patient.ts';
 import { percentToMilligramsPerMillilitre, quantity } from './units.ts';
 import type { Kilograms, Milligrams, MilligramsPerKg, Quantity } from './units.ts';
+import { judgeStrength } from './range.ts';
 import { idealWeight, scalarFindings } from './weights.ts';
 
 /** The most of it for that weight, in mg. */
@@ -53,6 +54,7 @@ export function anaesthetic(given: AnaestheticInput): Draft {
         '%',
       ),
     );
+  else findings.push(...judgeStrength(concentration, '%', agent.strength));
   if (patient.age < 1) findings.push(softFinding('infant-anaesthetic', patient.age, 1, 'year'));
   if (!isUnusable && alreadyGiven >= maximum)
     findings.push(hardFinding('maximum-reached', alreadyGiven, maximum, 'mg'));

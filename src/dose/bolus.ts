@@ -4,7 +4,7 @@ import type { Draft, Finding } from './draft.ts';
 import type { BolusDrug, BolusUnit } from './drugs.ts';
 import { checkPatient, hardFinding, isHard, patientInputs, softFinding } from './patient.ts';
 import type { Patient } from './patient.ts';
-import { judgeDose } from './range.ts';
+import { judgeDose, judgeForPatient, judgeStrength } from './range.ts';
 import { quantity, toMicrograms, toMilligrams } from './units.ts';
 import type {
   Kilograms,
@@ -69,6 +69,10 @@ export function bolus({ patient, scalar, drug, dose, concentration }: BolusInput
     return { ...head, findings, results: [], worked: [] };
   }
   if (isUnusable) return { ...head, findings, results: [], worked: [] };
+  findings.push(
+    ...judgeForPatient(dose.value, dose.unit, drug, patient, scalar),
+    ...judgeStrength(concentration, 'mg/mL', drug?.strength),
+  );
   const milligrams =
     dose.unit === 'mg/kg'
       ? milligramDose(dose.value, weight)
@@ -78,8 +82,9 @@ export function bolus({ patient, scalar, drug, dose, concentration }: BolusInput
   const volume = volumeOf(milligrams, concentration);
   if (drug?.refuseTotal !== undefined && total.value > drug.refuseTotal)
     findings.push(hardFinding('total-refused', total.value, drug.refuseTotal, total.unit));
-  if (volume > REFUSED_VOLUME) findings.push(hardFinding('volume-refused', volume, REFUSED_VOLUME, 'mL'));
-  else if (volume > LARGE_VOLUME) findings.push(softFinding('volume-large', volume, LARGE_VOLUME, 'mL'));
+  const [large, refused] = drug?.volume ?? [LARGE_VOLUME, REFUSED_VOLUME];
+  if (volume > refused) findings.push(hardFinding('volume-refused', volume, refused, 'mL'));
+  else if (volume > large) findings.push(softFinding('volume-large', volume, large, 'mL'));
   else if (volume < TINY_VOLUME) findings.push(softFinding('volume-tiny', volume, TINY_VOLUME, 'mL'));
   const shownDose = dose.unit === 'mg/kg' ? term(milligrams, 'mg') : term(toMicrograms(milligrams), 'µg');
   return {

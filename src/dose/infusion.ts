@@ -8,7 +8,7 @@ import type { Amount, Draft, Finding } from './draft.ts';
 import type { InfusionDrug } from './drugs.ts';
 import { checkPatient, hardFinding, isHard, patientInputs, softFinding } from './patient.ts';
 import type { Patient } from './patient.ts';
-import { judgeDose } from './range.ts';
+import { judgeDose, judgeStrength } from './range.ts';
 import { fromMicrogramsPerKgPerMinute, quantity, toMicrograms, toMicrogramsPerKgPerMinute } from './units.ts';
 import type {
   DoseRate,
@@ -122,7 +122,7 @@ export function infusionRate(given: InfusionRateInput): Draft {
   const rate = pumpRate(perMinute, patient.weight, concentration);
   return {
     ...head,
-    findings: [...findings, ...judgeRate(rate)],
+    findings: [...findings, ...judgeStrength(concentration, 'µg/mL', drug?.strength), ...judgeRate(rate)],
     results: [
       result('pump-rate', rate, 'mL/h'),
       result('concentration', concentration, 'µg/mL'),
@@ -155,7 +155,11 @@ export function infusionDose(given: InfusionDoseInput): Draft {
   const dose = fromMicrogramsPerKgPerMinute(perMinute, unit);
   return {
     ...head,
-    findings: [...findings, ...judgeDose(dose, unit, drug)],
+    findings: [
+      ...findings,
+      ...judgeStrength(concentration, 'µg/mL', drug?.strength),
+      ...judgeDose(dose, unit, drug),
+    ],
     results: [
       result('dose-rate', dose, unit),
       result('concentration', concentration, 'µg/mL'),

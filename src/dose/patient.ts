@@ -36,8 +36,13 @@ interface Range {
   readonly possible: readonly [low: number, high: number];
 }
 
-const ADULT_WEIGHT: Range = { usual: [40, 150], possible: [25, 350] };
-const BMI: Range = { usual: [14, 50], possible: [9, 100] };
+/** From here on the old get less. */
+export const ELDERLY_AGE = 65;
+/** Above it, weights differ enough to matter. */
+export const OBESE_BMI = 35;
+
+const ADULT_WEIGHT: Range = { usual: [40, 110], possible: [25, 350] };
+const BMI: Range = { usual: [14, 40], possible: [9, 100] };
 const HEIGHT: readonly [number, number] = [25, 250];
 const MAX_AGE = 120;
 
@@ -51,9 +56,13 @@ function weightRange({ age }: Patient): Range {
   };
 }
 
-/** Usual values with the same digits: the decimal point one or two places off. */
-const slipsOf = (value: number, [low, high]: readonly [number, number]): readonly number[] =>
-  [0.01, 0.1, 10, 100]
+/** Usual values with the same digits: the decimal point off by one to three places (a newborn's grams). */
+export const slipsOf = (
+  value: number,
+  [low, high]: readonly [number, number],
+  factors: readonly number[] = [0.001, 0.01, 0.1, 10, 100],
+): readonly number[] =>
+  factors
     .map((factor) => Number((value * factor).toPrecision(6)))
     .filter((candidate) => candidate >= low && candidate <= high);
 
@@ -82,7 +91,11 @@ export function checkPatient(patient: Patient): readonly Finding[] {
   const ids = { soft: 'weight-unusual', hard: 'weight-implausible' } as const;
   const findings: Finding[] = outside(weight, 'kg', range, ids).map((finding) => ({
     ...finding,
-    meant: slipsOf(weight, range.usual),
+    // A weight told in jin (斤) is twice the kilograms.
+    meant: [
+      ...slipsOf(weight, range.usual),
+      ...(weight > range.usual[1] ? slipsOf(weight, range.usual, [0.5]) : []),
+    ],
   }));
   // What follows from a weight that cannot be says nothing more.
   if (findings.some(isHard)) return findings;

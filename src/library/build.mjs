@@ -31,7 +31,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { sources } from './sources.mjs';
 
-export const LIBRARY_VERSION = '1.0.0';
+export const LIBRARY_VERSION = '1.1.0';
 const SOURCE = new URL('source/', import.meta.url);
 const TARGET = new URL('../../public/library/', import.meta.url);
 

@@ -22,3 +22,31 @@ export async function readCrises(ports: LibraryPorts): Promise<Crises> {
 
 const hasSteps = (card: LibraryCard): card is CrisisCard =>
   card.kind === 'crisis' && (card.steps?.length ?? 0) > 0;
+
+export type CrisisFinder = (query: string) => readonly CrisisCard[];
+
+const fold = (text: string) => text.normalize('NFKC').toLowerCase().replaceAll(/\s+/gu, '');
+
+/** Cards with a name that begins with the query (that is it: first), and those with one that holds it. */
+export function namedCrises(
+  cards: readonly CrisisCard[],
+  query: string,
+): { readonly beginning: readonly CrisisCard[]; readonly holding: readonly CrisisCard[] } {
+  const wanted = fold(query);
+  const having = (isIt: (name: string) => boolean) =>
+    cards.filter(({ title, title_en, aliases }) => [title, title_en, ...aliases].map(fold).some(isIt));
+  return {
+    beginning: [
+      ...new Set([...having((name) => name === wanted), ...having((name) => name.startsWith(wanted))]),
+    ],
+    holding: having((name) => name.includes(wanted)),
+  };
+}
+
+/** Finds by names alone: for the moment before `crisisFinder` is there, and where it cannot be had. */
+export const finderByName =
+  (cards: readonly CrisisCard[]): CrisisFinder =>
+  (query) => {
+    const { beginning, holding } = namedCrises(cards, query);
+    return [...new Set([...beginning, ...holding])];
+  };

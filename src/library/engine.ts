@@ -11,7 +11,8 @@ import { passagesOfCard, sentencesOf } from './passages.ts';
 import type { Passage } from './passages.ts';
 import { OpenSegment, SegmentBuilder } from './segment.ts';
 import type { Segment } from './segment.ts';
-import { normalise, synonymsIn, termsOf, withoutAsking } from './tokens.ts';
+import { meaningsIn } from './everyday.ts';
+import { normalise, termsOf, withoutAsking } from './tokens.ts';
 
 export const CARDS = 'cards';
 
@@ -19,7 +20,9 @@ export const CARDS = 'cards';
 const K1 = 1.2;
 /** Terms that a name stands for, against terms as written. */
 const EXPANSION_WEIGHT = 0.7;
-const SYNONYM_WEIGHT = 0.6;
+const MEANING_WEIGHT = 0.6;
+/** How surely a subject is meant that everyday words stand for (everyday.ts). */
+const MEANT = 0.75;
 /** A subject that is named outranks passages that only mention it. Times certainty; in units of BM25 scores. */
 const NAME_SHARE = 7;
 /** What earlier questions of a conversation say, against the question itself. */
@@ -132,7 +135,11 @@ export class SearchEngine {
       // A question that names its own subject has moved on.
       if (names.length === 0) expand(withoutParts(this.#names.find(text, isKnown), text), 0.6);
     }
-    add(termsOf(synonymsIn(query)), SYNONYM_WEIGHT);
+    const meant = meaningsIn(query.slice(0, QUERY_LENGTH_MAX));
+    add(termsOf(meant), MEANING_WEIGHT);
+    const named = new Set(names.map(({ id }) => id));
+    for (const { id } of withoutParts(this.#names.findWritten(meant), meant))
+      if (!named.has(id)) shares.set(id, Math.max(MEANT, shares.get(id) ?? 0));
     add(own, 1);
 
     const weights = this.#weigh(terms);

@@ -54,12 +54,28 @@ export class NameFinder {
       .filter(({ text }) => /^[\p{Script=Latin}\p{Script=Greek}\d][^\p{Script=Han}]*$/u.test(text))
       .map((name) => ({ ...name, words: runsOf(name.text).map((run) => run.text) }));
     this.#latinWords = new Set(this.#latin.flatMap(({ words }) => words));
-    for (const { sounds, ids } of this.#han) {
+    for (const { text, sounds, ids } of this.#han) {
+      const spoken = soundsOfWord(text);
       for (const id of ids) {
-        addTo(this.#byInitials, sounds.map((sound) => sound[0] ?? '').join(''), id);
-        addTo(this.#bySound, sounds.join(''), id);
+        for (const read of [sounds, spoken]) {
+          addTo(this.#byInitials, read.map((sound) => sound[0] ?? '').join(''), id);
+          addTo(this.#bySound, read.join(''), id);
+        }
       }
     }
+  }
+
+  /** Names that stand in the text as they are, the longest per thing. */
+  findWritten(text: string): readonly NameMatch[] {
+    const written = normalise(text);
+    const best = new Map<string, NameMatch>();
+    for (const { text: name, ids } of this.#names) {
+      if (!isWritten(written, name)) continue;
+      for (const id of ids)
+        if (name.length > (best.get(id)?.name.length ?? 0))
+          best.set(id, { id, name, certainty: CERTAINTY.exact, written: name });
+    }
+    return [...best.values()];
   }
 
   /** All names found, the best per thing; @param isKnown whether the index has the word itself */
@@ -78,11 +94,11 @@ export class NameFinder {
     };
     const runs = runsOf(text);
     const words = runs.filter(({ isHan }) => !isHan).map((run) => run.text);
-    for (const { text: name, ids } of this.#names) {
-      if (/^[a-z0-9]/.test(name) ? containsWords(text, name) : name.length > 1 && text.includes(name))
-        add(ids, name, CERTAINTY.exact, name);
-    }
+    for (const { id, name } of this.findWritten(query)) add([id], name, CERTAINTY.exact, name);
     for (const word of words) this.#findWord(word, isKnown, add);
+    // Pinyin typed with blanks between the syllables.
+    const joined = words.join('');
+    if (words.length > 1) add(this.#bySound.get(joined) ?? [], joined, CERTAINTY.pinyin, joined);
     for (const { text: run, isHan } of runs) if (isHan) this.#findSounds(run, text, best, add);
     return [...best.values()].sort((a, b) => b.certainty - a.certainty || b.name.length - a.name.length);
   }
@@ -98,7 +114,10 @@ export class NameFinder {
     if (word.length >= 4)
       for (const [sound, ids] of this.#bySound)
         if (sound.startsWith(word)) add(ids, word, CERTAINTY.prefix, word);
-    if (word.length < 4 || isKnown(word)) return;
+    if (word.length < 3 || isKnown(word)) return;
+    for (const [initials, ids] of this.#byInitials)
+      if (initials.length > word.length && initials.startsWith(word)) add(ids, word, CERTAINTY.prefix, word);
+    if (word.length < 4) return;
     const allowed = word.length >= 8 ? 2 : 1;
     for (const { words, ids, text } of this.#latin) {
       for (const known of words) {
@@ -162,6 +181,13 @@ function soundsOf(han: string): readonly string[] {
     return sound;
   });
 }
+
+/** As the word is said: 栓塞 is shuanse, though 塞 alone is sai. For what is typed in letters. */
+const soundsOfWord = (han: string): readonly string[] =>
+  pinyin(han, { toneType: 'none', v: true, type: 'array' });
+
+const isWritten = (text: string, name: string): boolean =>
+  /^[a-z0-9]/.test(name) ? containsWords(text, name) : name.length > 1 && text.includes(name);
 
 /** A Latin name counts as a word, not as a part of another: "tci" is not in "octcity". */
 function containsWords(text: string, name: string): boolean {

@@ -37,26 +37,7 @@ export function termsOf(text: string): string[] {
 
 /** What a question says besides what it asks about. */
 const ASKING =
-  /请问|是多少|多少|怎么样|怎么办|怎么|怎样|如何|什么是|什么|哪些|哪个|哪种|是否|能否|能不能|可不可以|可以|应该|应当|需要|为什么|为何|有没有|一下|介绍|说明|解释|告诉我|吗|呢|吧|请|\b(?:what|which|how|why|when|is|are|the|of|for|in|to|a|an|do|does|should|can)\b/gu;
-
-/** Everyday words for what cards call by another name. */
-const SAME: readonly (readonly [RegExp, string])[] = [
-  [/用多少|给多少|打多少|推多少|多大剂量|用量|多大量|怎么用|\bdos(?:e|age)\b/u, '剂量'],
-  [/老人|高龄|岁老/u, '老年人'],
-  [/小孩|小儿|患儿|孩子|宝宝/u, '儿童'],
-  [/孕妇|孕产妇/u, '产妇'],
-  [/多久|多长时间/u, '起效 持续'],
-  [/拮抗|逆转/u, '拮抗 逆转'],
-  [/副作用/u, '不良反应'],
-];
-
-/** Words that cards use for what the question says in its own. */
-export function synonymsIn(question: string): string {
-  const text = normalise(question);
-  return SAME.filter(([pattern]) => pattern.test(text))
-    .map(([, words]) => words)
-    .join(' ');
-}
+  /请问|是多少|多少|怎么样|怎么办|怎么弄|怎么|怎样|咋[办整弄样]?|如何|什么是|什么|用啥|为啥|干啥|啥|哪些|哪个|哪种|哪里|是否|能否|能不能|可不可以|可以|应该|应当|需要|要不要|是不是|好不好|停不停|行不行|为什么|为何|有没有|一下子?|突然|老是|一直|介绍|说明|解释|告诉我|病人|的时候|以后|了|的|吗|么|呢|吧|嘛|啊|呀|啦|请|\b(?:what|which|how|why|when|is|are|the|of|for|in|to|a|an|do|does|should|can)\b/gu;
 
 /** The question without its asking words; itself if nothing else is left. */
 export function withoutAsking(question: string): string {

@@ -38,20 +38,27 @@ export function citationPieces(text: string): readonly CitedPiece[] {
 export function checkCitations(markdown: string, retrieved: ReadonlySet<number>): CheckedCitations {
   const cited = new Set<number>();
   let dropped = 0;
-  const text = markdown
-    .split(CODE)
-    .map((part, index) => {
-      if (index % 2 === 1) return part;
-      return part.replace(CITATION, (whole: string, list: string) => {
-        const numbers = numbersIn(list);
-        const kept = numbers.filter((number) => retrieved.has(number));
-        dropped += numbers.length - kept.length;
-        for (const number of kept) cited.add(number);
-        const lead = /^\s/u.test(whole) && kept.length > 0 ? whole.slice(0, 1) : '';
-        return lead + kept.map((number) => `[${number}]`).join('');
-      });
-    })
-    .join('');
+  const checkOnce = (text: string) =>
+    text
+      .split(CODE)
+      .map((part, index) => {
+        if (index % 2 === 1) return part;
+        return part.replace(CITATION, (whole: string, list: string) => {
+          const numbers = numbersIn(list);
+          const kept = numbers.filter((number) => retrieved.has(number));
+          dropped += numbers.length - kept.length;
+          for (const number of kept) cited.add(number);
+          const lead = /^\s/u.test(whole) && kept.length > 0 ? whole.slice(0, 1) : '';
+          return lead + kept.map((number) => `[${number}]`).join('');
+        });
+      })
+      .join('');
+  // Taking one out may bring two halves of another together: [[9]8]. Every round takes something out, or is the last.
+  let text = checkOnce(markdown);
+  for (let before = markdown; text !== before;) {
+    before = text;
+    text = checkOnce(text);
+  }
   return { text, cited: [...cited], dropped };
 }
 

@@ -1,8 +1,9 @@
 /** The crisis cards for the screens. */
 import { readCrises } from '../library/crises.ts';
-import type { Crises } from '../library/crises.ts';
+import type { Crises, CrisisFinder } from '../library/crises.ts';
 
-export type { Crises, CrisisCard } from '../library/crises.ts';
+export { finderByName } from '../library/crises.ts';
+export type { Crises, CrisisCard, CrisisFinder } from '../library/crises.ts';
 
 let loaded: Promise<Crises> | null = null;
 
@@ -16,4 +17,17 @@ export function loadCrises(): Promise<Crises> {
     throw error;
   });
   return loaded;
+}
+
+const finders = new WeakMap<Crises, Promise<CrisisFinder>>();
+
+/** The search over these cards, with its code: after the cards stand on the screen. A failure is not kept. */
+export function loadCrisisFinder(crises: Crises): Promise<CrisisFinder> {
+  let finder = finders.get(crises);
+  if (!finder) {
+    finder = import('../library/crisisFinder.ts').then(({ crisisFinder }) => crisisFinder(crises.cards));
+    finder.catch(() => finders.delete(crises));
+    finders.set(crises, finder);
+  }
+  return finder;
 }

@@ -37,6 +37,16 @@ describe('crisis cards', () => {
     await site.pause();
     await page.keyboard.press('Control+k');
     const find = page.getByRole('searchbox', { name: '查找' });
+    // Initials, pinyin and what is seen, as in the search; its code is there without a network.
+    const found = page.getByRole('navigation', { name: '全部卡片' }).getByRole('link');
+    for (const [typed, title] of [
+      ['exgr', '恶性高热'],
+      ['houjing', '喉痉挛'],
+      ['局麻药打多了抽了', '局麻药全身毒性'],
+    ] as const) {
+      await find.fill(typed);
+      await expect.poll(() => found.first().innerText(), { message: typed }).toContain(title);
+    }
     await find.fill('过敏');
     await find.press('Enter');
     await ticks(page).nth(0).check();

@@ -1,29 +1,12 @@
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { Search } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { Link, useLocation } from 'wouter';
-import type { Crises, CrisisCard } from '../../state/crises.ts';
+import { finderByName, loadCrisisFinder } from '../../state/crises.ts';
+import type { Crises, CrisisFinder } from '../../state/crises.ts';
 import { ScreenHeader } from '../components/index.ts';
 import { CrisisRecords } from './CrisisRecords.tsx';
 import styles from './crisis.module.css';
-
-const fold = (text: string) => text.normalize('NFKC').toLowerCase().replaceAll(/\s+/gu, '');
-
-/** Cards whose title or alias holds the query; titles that start with it first. */
-function matching(cards: readonly CrisisCard[], query: string): readonly CrisisCard[] {
-  const wanted = fold(query);
-  if (wanted === '') return cards;
-  const rank = ({ title, title_en, aliases }: CrisisCard) => {
-    const names = [title, title_en, ...aliases].map(fold);
-    if (names.some((name) => name.startsWith(wanted))) return 0;
-    return names.some((name) => name.includes(wanted)) ? 1 : 2;
-  };
-  return cards
-    .map((card) => ({ card, at: rank(card) }))
-    .filter(({ at }) => at < 2)
-    .sort((a, b) => a.at - b.at)
-    .map(({ card }) => card);
-}
 
 interface CrisisListProps {
   readonly crises: Crises;
@@ -35,7 +18,20 @@ export function CrisisList({ crises, isMissing }: CrisisListProps) {
   const { t, i18n } = useTranslation('crisis');
   const [, navigate] = useLocation();
   const [query, setQuery] = useState('');
-  const cards = matching(crises.cards, query);
+  const [find, setFind] = useState<CrisisFinder>(() => finderByName(crises.cards));
+  useEffect(() => {
+    let isCurrent = true;
+    loadCrisisFinder(crises).then(
+      (finder) => {
+        if (isCurrent) setFind(() => finder);
+      },
+      () => undefined, // names are found without
+    );
+    return () => {
+      isCurrent = false;
+    };
+  }, [crises]);
+  const cards = query.trim() === '' ? crises.cards : find(query);
   const { notice } = crises.index;
 
   return (

@@ -297,6 +297,9 @@ describe('what is asked of a weight that cannot be', () => {
     ['6500 kg', { age: 40, weight: 6500, height: null }, [65]],
     ['180 kg at five', { age: 5, weight: 180, height: null }, [18]],
     ['80 kg at two', { age: 2, weight: 80, height: null }, [8]],
+    ['140 kg, in jin 70', { age: 40, weight: 140, height: null }, [70]],
+    ['40 kg at five, in jin 20', { age: 5, weight: 40, height: null }, [20]],
+    ['3400 kg at birth, in grams', { age: 0, weight: 3400, height: null }, [3.4]],
     ['70 kg at five: no slip of the point, perhaps of the age', { age: 5, weight: 70, height: null }, []],
   ] as const)('%s', (_name, of, meant) => {
     expect(checkPatient(patient(of))[0]?.meant).toEqual(meant);
@@ -345,6 +348,174 @@ describe('what is asked of a weight that cannot be', () => {
       concentration: quantity(10, 'mg/mL'),
     });
     expect(found(draft)).toEqual(['hard weight-implausible']);
+  });
+});
+
+describe('the syringe', () => {
+  const unusual = (draft: Draft) => draft.findings.filter(({ id }) => id === 'strength-unusual');
+  const drawn = (drug: (typeof BOLUS_DRUGS)[number], concentration: number, who = patient()) =>
+    bolus({
+      patient: who,
+      scalar: 'actual',
+      drug,
+      dose: { value: quantity(drug.usual[0], drug.unit), unit: drug.unit } as Parameters<
+        typeof bolus
+      >[0]['dose'],
+      concentration: quantity(concentration, 'mg/mL'),
+    });
+
+  test.each(BOLUS_DRUGS.map((drug) => [drug.id, drug] as const))(
+    '%s: its strengths pass, ten times off either way wants a look and is not shown before',
+    (_id, drug) => {
+      const [weakest, strongest] = drug.strength;
+      for (const value of drug.strength) expect(unusual(drawn(drug, value)), `${value}`).toEqual([]);
+      for (const [slip, meant] of [
+        [strongest * 10, strongest],
+        [weakest / 10, weakest],
+      ] as const) {
+        const [finding] = unusual(drawn(drug, slip));
+        expect(
+          finding?.meant?.some((value) => Math.abs(value - meant) < 1e-9 * meant),
+          `${slip}`,
+        ).toBe(true);
+        expect(decide(drawn(drug, slip)).verdict).not.toBe('clear');
+      }
+    },
+  );
+
+  test('µg/mL typed as mg/mL: fentanyl 50 for 0.05, told with what was meant', () => {
+    const draft = drawn(bolusDrug('drug-fentanyl'), 50);
+    expect(found(draft)).toContain('soft strength-unusual');
+    expect(decide(draft).verdict).toBe('needs-reason');
+    expect(unusual(drawn(bolusDrug('drug-fentanyl'), 0.5))[0]?.meant).toEqual([0.05]);
+  });
+
+  test('a tenth of the strength is ten times the volume: for a child too it wants a look', () => {
+    const child = patient({ age: 4, weight: 15, height: null });
+    for (const drug of BOLUS_DRUGS)
+      expect(unusual(drawn(drug, drug.strength[0] / 10, child)), drug.id).toHaveLength(1);
+  });
+
+  test('dantrolene 2.5 mg/kg × 70 kg ÷ 0.333 mg/mL is 525 mL and is not refused', () => {
+    const dantrolene = (dose: number, concentration: number) =>
+      bolus({
+        patient: patient({ weight: 70, height: null }),
+        scalar: 'actual',
+        drug: bolusDrug('drug-dantrolene'),
+        dose: { value: quantity(dose, 'mg/kg'), unit: 'mg/kg' },
+        concentration: quantity(concentration, 'mg/mL'),
+      });
+    expect(of(dantrolene(2.5, 1 / 3), 'volume')).toBeCloseTo(525, 9);
+    expect(decide(dantrolene(2.5, 1 / 3)).verdict).toBe('clear');
+    expect(decide(dantrolene(25, 1 / 3)).verdict).toBe('refused');
+    expect(decide(dantrolene(2.5, 1 / 30)).verdict).toBe('refused');
+  });
+
+  test.each(INFUSION_DRUGS.map((drug) => [drug.id, drug] as const))(
+    '%s: ten times off in the dilution is told, whichever way the pump is asked',
+    (_id, drug) => {
+      const [weakest, strongest] = drug.strength;
+      const drafts = (microgramsPerMillilitre: number) => {
+        const dilution = {
+          patient: patient(),
+          drug,
+          amount: quantity((microgramsPerMillilitre * 50) / 1000, 'mg'),
+          volume: quantity(50, 'mL'),
+        };
+        return [
+          infusionRate({
+            ...dilution,
+            dose: { value: quantity(drug.usual[1], drug.unit), unit: drug.unit } as Parameters<
+              typeof infusionRate
+            >[0]['dose'],
+          }),
+          infusionDose({ ...dilution, rate: quantity(10, 'mL/h'), unit: drug.unit }),
+        ];
+      };
+      for (const value of drug.strength)
+        for (const draft of drafts(value)) expect(unusual(draft), `${value}`).toEqual([]);
+      for (const slip of [strongest * 10, weakest / 10])
+        for (const draft of drafts(slip)) expect(unusual(draft), `${slip}`).toHaveLength(1);
+    },
+  );
+
+  test.each(LOCAL_ANAESTHETICS.map((drug) => [drug.id, drug] as const))(
+    '%s: a tenth of its weakest solution would be ten times the volume, and is never shown at once',
+    (_id, drug) => {
+      const draft = (percent: number, who = patient({ height: null })) =>
+        anaesthetic({
+          patient: who,
+          agent: drug,
+          withAdrenaline: false,
+          concentration: quantity(percent, '%'),
+          alreadyGiven: quantity(0, 'mg'),
+        });
+      for (const value of drug.strength) expect(found(draft(value))).toEqual([]);
+      for (const slip of [drug.strength[0] / 10, drug.strength[1] * 10]) {
+        expect(decide(draft(slip)).verdict).not.toBe('clear');
+        expect(decide(draft(slip, patient({ age: 4, weight: 16, height: null }))).verdict).not.toBe('clear');
+      }
+    },
+  );
+
+  test('bupivacaine 0.05 for 0.5 %', () => {
+    const draft = anaesthetic({
+      patient: patient({ height: null }),
+      agent: agent('drug-bupivacaine'),
+      withAdrenaline: false,
+      concentration: quantity(0.05, '%'),
+      alreadyGiven: quantity(0, 'mg'),
+    });
+    expect(unusual(draft)[0]?.meant).toEqual([0.5]);
+  });
+});
+
+describe('whom it is for', () => {
+  const given = (
+    id: string,
+    dose: number,
+    who: Parameters<typeof patient>[0],
+    scalar: 'actual' | 'ideal' = 'actual',
+  ) => {
+    const drug = bolusDrug(id);
+    return found(
+      bolus({
+        patient: patient(who),
+        scalar,
+        drug,
+        dose: { value: quantity(dose, drug.unit), unit: drug.unit } as Parameters<typeof bolus>[0]['dose'],
+        concentration: quantity(drug.strength[1], 'mg/mL'),
+      }),
+    );
+  };
+
+  test('2.5 mg/kg of propofol is usual at forty and not at eighty', () => {
+    expect(given('drug-propofol', 2.5, { age: 40 })).toEqual([]);
+    expect(given('drug-propofol', 2.5, { age: 80 })).toEqual(['soft dose-above-elderly']);
+    expect(given('drug-propofol', 1, { age: 80 })).toEqual([]);
+  });
+
+  test('1 µg/kg of adrenaline passes, ten times that is for an arrest and wants a reason', () => {
+    const child = { age: 5, weight: 18, height: null };
+    expect(given('drug-adrenaline', 1, child)).not.toContain('soft dose-above-usual');
+    expect(given('drug-adrenaline', 10, child)).toContain('soft dose-above-usual');
+    expect(given('drug-adrenaline', 100, child)).toContain('hard dose-refused');
+  });
+
+  test('rocuronium by the actual weight of a man of BMI 38 wants a reason, by the ideal one not', () => {
+    const large = { weight: 110, height: 170 }; // 110 ÷ 1.7² = 38.06
+    expect(given('drug-rocuronium', 0.6, large)).toEqual(['soft weight-of-the-obese']);
+    expect(given('drug-rocuronium', 0.6, large, 'ideal')).toEqual([]);
+    expect(given('drug-succinylcholine', 1, large)).toEqual([]);
+  });
+
+  test('140 jin typed as kilograms does not pass in silence, with a height or without', () => {
+    for (const height of [null, 170])
+      expect(checkPatient(patient({ weight: 140, height })).map(({ id }) => id)).toContain('weight-unusual');
+    // A woman of 110 jin and 160 cm: the build gives it away.
+    expect(checkPatient(patient({ sex: 'female', weight: 110, height: 160 })).map(({ id }) => id)).toEqual([
+      'bmi-unusual',
+    ]);
   });
 });
 

@@ -39,11 +39,14 @@ describe('citations', () => {
           const once = checkCitations(parts.join(''), allowed);
           const again = checkCitations(once.text, allowed);
           expect(once.cited.every((number) => allowed.has(number))).toBe(true);
-          // Taking one out may bring two halves together; it is checked until nothing is left to take.
-          expect(again.dropped).toBeLessThanOrEqual(parts.length);
+          expect(again).toEqual({ text: once.text, cited: once.cited, dropped: 0 });
         },
       ),
     );
+  });
+  it('do not come about by taking others out', () => {
+    expect(checkCitations('甲[[9]8]，乙【[7]1】', new Set([1])).text).not.toMatch(/[[【]\s*[789]/u);
+    expect(checkCitations('[[[9]8]7]', new Set([1]))).toEqual({ text: '', cited: [], dropped: 3 });
   });
   it('that are being written are not shown', () => {
     expect(withoutOpenCitation('剂量 [1')).toBe('剂量');
@@ -83,7 +86,7 @@ describe('passages in the prompt', () => {
       expect(count('>')).toBe(4);
       const opening = prompt.split('\n').find((line) => line.startsWith('<条目')) ?? '';
       expect(opening).toMatch(/^<条目 编号="1" 出处="[^"]*">$/);
-      expect(prompt).not.toMatch(/[\u200b-\u200f\u202a-\u202e\u2060-\u206f]/);
+      expect(prompt).not.toMatch(/[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e007f}]/u);
       // The only citation in sight is the instruction's example.
       expect(prompt.match(/\[\d+\]/g)).toEqual(['[1]']);
       expect(prompt.indexOf('问题：问题')).toBeGreaterThan(prompt.indexOf('</资料>'));
@@ -97,6 +100,6 @@ describe('passages in the prompt', () => {
     );
   });
   it('there are at least fifty hostile documents, all different', () => {
-    expect(new Set(HOSTILE_DOCUMENTS.map(({ text }) => text)).size).toBeGreaterThanOrEqual(50);
+    expect(new Set(HOSTILE_DOCUMENTS.map(({ text }) => text)).size).toBeGreaterThanOrEqual(100);
   });
 });
