@@ -8,7 +8,9 @@ import { createShell } from './app/shell.ts';
 import { loadDefaultModel, showEnginePhase, startStores, tidyPackages } from './app/start.ts';
 import { followTheme } from './app/theme.ts';
 import { setLocale, startI18n } from './i18n/index.ts';
+import { browserStorage } from './state/browser.ts';
 import { StoresContext } from './state/hooks.ts';
+import { SETTINGS_KEY, parseSettings } from './state/settings.ts';
 import { ShellContext } from './ui/shell.ts';
 
 const container = document.getElementById('root');
@@ -39,6 +41,8 @@ try {
   loadDefaultModel(stores, shell.getState().servedLocally);
   tidyPackages();
 } catch (error) {
-  await startI18n('zh-CN');
+  // In the language of the settings, if they can be read and its sentences come; the screen says the main things in both.
+  const { locale } = parseSettings(browserStorage().read(SETTINGS_KEY));
+  await startI18n(locale).catch(() => undefined);
   root.render(<RecoveryScreen error={error} />);
 }

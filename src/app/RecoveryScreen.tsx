@@ -17,7 +17,8 @@ export interface RecoveryScreenProps {
   readonly onRetry?: () => void;
 }
 
-/** Stands in for the whole page when it cannot go on. Depends on nothing but sentences; the crisis cards work on. */
+/** Stands in for the whole page when it cannot go on. Depends on nothing but sentences, in both languages; the crisis
+ * cards work on. */
 export function RecoveryScreen({ error, onRetry }: RecoveryScreenProps) {
   const { t } = useTranslation('shell');
   const [copied, setCopied] = useState(false);
@@ -39,6 +40,8 @@ export function RecoveryScreen({ error, onRetry }: RecoveryScreenProps) {
         <Mark size={40} />
         <h1>{t('recovery.title')}</h1>
         <p>{t('recovery.kept')}</p>
+        {/* Whoever stands before it may read only the other language, and can get to no settings. */}
+        <p lang={t('recovery.otherLanguage')}>{t('recovery.other')}</p>
         <div className={styles.actions}>
           <Button
             variant="primary"

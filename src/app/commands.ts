@@ -1,6 +1,6 @@
 /**
  * Every command that has a key: what it does, and when. The shortcut sheet lists the same table, so that what is
- * written there is what happens. The composer's own keys are listed without an action: it handles them itself.
+ * written there is what happens. What the composer and the lists do with keys of their own is listed without an action.
  */
 import { navigate } from 'wouter/use-hash-location';
 import type { Message } from '../shared/types.ts';
@@ -47,10 +47,12 @@ export const COMMANDS: readonly Command[] = [
   { id: 'rename', group: 'conversation', keys: ['f2'], inText: true, run: rename },
   { id: 'pin', group: 'conversation', keys: ['mod+alt+p'], inText: true, run: togglePin },
   { id: 'delete', group: 'conversation', keys: ['mod+alt+backspace'], inText: true, run: remove },
+  { id: 'moveInList', group: 'conversation', keys: ['arrowup', 'arrowdown'] },
+  { id: 'deleteInList', group: 'conversation', keys: ['delete'] },
 
   { id: 'focusComposer', group: 'answer', keys: ['i'], run: focusComposer },
-  { id: 'send', group: 'answer', keys: ['enter'] },
-  { id: 'newLine', group: 'answer', keys: ['shift+enter'] },
+  { id: 'send', group: 'answer', keys: [] },
+  { id: 'newLine', group: 'answer', keys: [] },
   { id: 'stop', group: 'answer', keys: ['escape'], inText: true, run: stop },
   { id: 'regenerate', group: 'answer', keys: ['mod+alt+r'], inText: true, run: regenerate },
 

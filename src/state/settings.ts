@@ -5,7 +5,7 @@ import { DEFAULT_SAMPLING } from '../shared/types.ts';
 import type { KeyValueStorage } from './ports.ts';
 import type { SettingsActions, SettingsState, SettingsStore } from './types.ts';
 
-const KEY = 'hypnos.settings';
+export const SETTINGS_KEY = 'hypnos.settings';
 export const SYSTEM_PROMPT_MAX = 20_000;
 
 export const DEFAULT_SETTINGS: SettingsState = {
@@ -68,7 +68,7 @@ const settingsOf = ({
 
 export function createSettingsStore(storage: KeyValueStorage): SettingsStore {
   const store = createStore<SettingsState & SettingsActions>((set, get) => ({
-    ...parseSettings(storage.read(KEY)),
+    ...parseSettings(storage.read(SETTINGS_KEY)),
     update: (change) => {
       set({
         ...change,
@@ -77,15 +77,15 @@ export function createSettingsStore(storage: KeyValueStorage): SettingsStore {
           : { systemPrompt: change.systemPrompt.slice(0, SYSTEM_PROMPT_MAX) }),
         ...(change.sampling === undefined ? {} : { sampling: clampSampling(change.sampling) }),
       });
-      storage.write(KEY, JSON.stringify(settingsOf(get())));
+      storage.write(SETTINGS_KEY, JSON.stringify(settingsOf(get())));
     },
     reset: () => {
       set(DEFAULT_SETTINGS);
-      storage.write(KEY, null);
+      storage.write(SETTINGS_KEY, null);
     },
   }));
-  storage.watch(KEY, () => {
-    store.setState(parseSettings(storage.read(KEY)));
+  storage.watch(SETTINGS_KEY, () => {
+    store.setState(parseSettings(storage.read(SETTINGS_KEY)));
   });
   return store;
 }

@@ -1,41 +1,26 @@
 /** axe finds nothing on any screen, in either theme, wide and narrow. */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { AxeBuilder } from '@axe-core/playwright';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { seedHistory } from '../screenshots.seed.mjs';
-import { launchBrowser, scriptedEngine, startSite } from './harness.ts';
-import type { Browser, Site } from './harness.ts';
-import { waitForPhase } from './support.ts';
+import type { Site } from './harness.ts';
+import { offences, openScriptedPage } from './support.ts';
+import type { ScriptedPage } from './support.ts';
 
+let scripted: ScriptedPage;
 let site: Site;
-let browser: Browser;
 let page: Page;
 
 beforeAll(async () => {
-  site = await startSite({ override: await scriptedEngine() });
-  browser = await launchBrowser();
-  page = await browser.newPage(`${site.url}#/settings`);
-  await page.emulateMedia({ reducedMotion: 'reduce' });
-  const file = path.join(browser.profile, 'seed.json');
+  scripted = await openScriptedPage('#/settings');
+  ({ site, page } = scripted);
+  const file = path.join(scripted.browser.profile, 'seed.json');
   await writeFile(file, seedHistory(Date.now()));
   await page.locator('input[type=file]').setInputFiles(file);
   await page.getByText('已添加').waitFor();
-  await waitForPhase(page, 'ready');
 });
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
-
-async function offences(): Promise<string[]> {
-  // Legacy mode scans in this page: axe's own way opens a blank page, which the profile may refuse.
-  const { violations } = await new AxeBuilder({ page }).setLegacyMode(true).analyze();
-  return violations.flatMap(({ id, help, nodes }) =>
-    nodes.map((node) => `${id}: ${help} ${node.target.join(' ')} ${node.failureSummary ?? ''}`),
-  );
-}
+afterAll(() => scripted?.close());
 
 /** Opens a screen of its own chunk, and waits for it. */
 const screen = (route: string, title: string) => async (): Promise<void> => {
@@ -89,7 +74,7 @@ describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     await open();
     await page.waitForTimeout(300); // opening ends
-    expect(await offences()).toEqual([]);
+    expect(await offences(page)).toEqual([]);
     await page.keyboard.press('Escape');
     await page.keyboard.press('Escape');
     const search = page.getByRole('textbox', { name: '搜索对话' });
@@ -101,11 +86,11 @@ describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     await page.goto(`${site.url}#/models`);
     await page.setViewportSize({ width: 360, height: 740 });
-    expect(await offences()).toEqual([]);
+    expect(await offences(page)).toEqual([]);
     await page.getByRole('button', { name: '打开侧栏' }).click();
     await page.getByRole('dialog', { name: '侧栏' }).waitFor();
     await page.waitForTimeout(300);
-    expect(await offences()).toEqual([]);
+    expect(await offences(page)).toEqual([]);
     await page.keyboard.press('Escape');
   });
 });

@@ -2,12 +2,11 @@
  * Crisis cards and doses in the real page without WebGPU, so with no model: by key, with the network cut, after a kill,
  * on paper, and for axe.
  */
-import { AxeBuilder } from '@axe-core/playwright';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { createProfile, launchBrowser, startSite } from './harness.ts';
-import type { Site } from './harness.ts';
-import { waitForServiceWorker } from './support.ts';
+import type { Browser, Site } from './harness.ts';
+import { offences, waitForServiceWorker } from './support.ts';
 
 let site: Site;
 let profile: Awaited<ReturnType<typeof createProfile>>;
@@ -23,10 +22,19 @@ afterAll(async () => {
 
 const launch = () => launchBrowser({ profile: profile.path, webgpu: false });
 const ticks = (page: Page) => page.getByRole('checkbox');
-const offences = async (page: Page) => {
-  const { violations } = await new AxeBuilder({ page }).setLegacyMode(true).analyze();
-  return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id} ${target.join(' ')}`));
-};
+/** From the next page on. */
+const breakStart = ({ context }: Browser) =>
+  context.addInitScript(() => {
+    // The stores' start, which names this tab, and every database.
+    const randomUUID = crypto.randomUUID.bind(crypto);
+    crypto.randomUUID = () => {
+      crypto.randomUUID = randomUUID;
+      throw new Error('broken on purpose');
+    };
+    IDBFactory.prototype.open = () => {
+      throw new DOMException('broken on purpose', 'UnknownError');
+    };
+  });
 const pagesOf = (pdf: Buffer) => pdf.toString('latin1').match(/\/Type\s*\/Page\b/g)?.length ?? 0;
 
 describe('crisis cards', () => {
@@ -102,17 +110,7 @@ describe('crisis cards', () => {
 
   test('open from the recovery screen, where the page cannot start and no database opens', async () => {
     const browser = await launch();
-    await browser.context.addInitScript(() => {
-      // The stores' start, which names this tab, and every database.
-      const randomUUID = crypto.randomUUID.bind(crypto);
-      crypto.randomUUID = () => {
-        crypto.randomUUID = randomUUID;
-        throw new Error('broken on purpose');
-      };
-      IDBFactory.prototype.open = () => {
-        throw new DOMException('broken on purpose', 'UnknownError');
-      };
-    });
+    await breakStart(browser);
     const page = await browser.newPage(site.url);
     await page.getByRole('heading', { name: '页面遇到了问题' }).waitFor();
     await page.getByRole('button', { name: '打开危机处理卡片' }).click();
@@ -123,6 +121,30 @@ describe('crisis cards', () => {
     await page.getByRole('navigation', { name: '全部卡片' }).waitFor();
     await page.getByRole('button', { name: '返回', exact: true }).click();
     await page.getByRole('heading', { name: '页面遇到了问题' }).waitFor();
+    await browser.close();
+  });
+
+  test('the recovery screen speaks the remembered language first, and both', async () => {
+    const browser = await launch();
+    const english = await browser.newPage(site.url);
+    await english.evaluate(() => {
+      localStorage.setItem('hypnos.settings', JSON.stringify({ locale: 'en' }));
+    });
+    await breakStart(browser);
+    await english.goto(`${site.url}#/`);
+    await english.reload();
+    await english.getByRole('heading', { name: 'The page ran into a problem' }).waitFor();
+    expect(await english.locator('html').getAttribute('lang')).toBe('en');
+    expect(await english.locator('[lang="zh-CN"] >> text=页面遇到了问题').count()).toBe(1);
+    await english.getByRole('button', { name: '重新载入' }).waitFor();
+    expect(await offences(english)).toEqual([]);
+    await english.evaluate(() => {
+      localStorage.clear();
+    });
+    await english.reload();
+    await english.getByRole('heading', { name: '页面遇到了问题' }).waitFor();
+    expect(await english.locator('p[lang="en"]').innerText()).toContain('The page ran into a problem');
+    expect(await offences(english)).toEqual([]);
     await browser.close();
   });
 

@@ -1,32 +1,27 @@
 /** The manager's own buttons, on the built page with real packages in OPFS; the engine is scripted, the store is not. */
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { AxeBuilder } from '@axe-core/playwright';
 import { BlobWriter, Uint8ArrayReader, ZipWriter } from '@zip.js/zip.js';
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ROOT } from '../../src/server/setup.mjs';
-import { launchBrowser, scriptedEngine, startSite } from './harness.ts';
+import { scriptedEngine, startSite } from './harness.ts';
 import type { Browser, Site } from './harness.ts';
-import { flipByteInStore, waitForPhase } from './support.ts';
+import { flipByteInStore, offences, openScriptedPage, waitForPhase } from './support.ts';
+import type { ScriptedPage } from './support.ts';
 
 const DEMO = path.join(ROOT, 'public/models/hypnos-demo');
 
+let scripted: ScriptedPage;
 let site: Site;
 let browser: Browser;
 let page: Page;
 
 beforeAll(async () => {
-  site = await startSite({ override: await scriptedEngine() });
-  browser = await launchBrowser();
-  page = await browser.newPage(`${site.url}#/models`);
-  await page.emulateMedia({ reducedMotion: 'reduce' });
-  await waitForPhase(page, 'ready');
+  scripted = await openScriptedPage('#/models');
+  ({ site, browser, page } = scripted);
 });
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
+afterAll(() => scripted?.close());
 
 /** What a button must be called, to the letter. */
 const button = (name: string | RegExp) => ({ name, exact: true }) as const;
@@ -44,12 +39,6 @@ const storedBlobs = () =>
     return count;
   });
 
-async function expectNoOffences(): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).setLegacyMode(true).analyze();
-  expect(
-    violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id} ${target.join(' ')}`)),
-  ).toEqual([]);
-}
 async function expectNoSidewaysScroll(): Promise<void> {
   expect(
     await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth),
@@ -115,7 +104,7 @@ describe('caring for it', () => {
     await installed()
       .getByText(/有 1 个文件损坏：params_shard_0\.bin/)
       .waitFor();
-    await expectNoOffences();
+    expect(await offences(page)).toEqual([]);
     const fetched: string[] = [];
     const note = (request: { url(): string }) => fetched.push(new URL(request.url()).pathname);
     browser.context.on('request', note);
@@ -160,7 +149,7 @@ describe('caring for it', () => {
     await page.setViewportSize({ width: 360, height: 740 });
     await installed().getByText('来源与许可').click();
     await expectNoSidewaysScroll();
-    await expectNoOffences();
+    expect(await offences(page)).toEqual([]);
     for (const name of ['重新校验', '移除']) {
       const box = await installed().getByRole('button', button(name)).boundingBox();
       expect(box && box.x >= 0 && box.x + box.width <= 360, name).toBe(true);
@@ -176,7 +165,7 @@ describe('letting it go', () => {
     await page.getByText(/^已移除：/).waitFor();
     expect(await installed().count()).toBe(0);
     expect(await storedBlobs()).toBe(count); // until the next start
-    await expectNoOffences();
+    expect(await offences(page)).toEqual([]);
     await page.getByRole('button', button('恢复')).click();
     await installed().waitFor();
     await installed().getByRole('button', button('移除')).click();

@@ -1,5 +1,29 @@
 /** Steps that several browser tests take through the real page. */
+import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from 'playwright-core';
+import { launchBrowser, scriptedEngine, startSite } from './harness.ts';
+import type { Browser, Site } from './harness.ts';
+
+export interface ScriptedPage {
+  readonly site: Site;
+  readonly browser: Browser;
+  readonly page: Page;
+  close(): Promise<void>;
+}
+
+/** The built page at this address, its engine scripted and ready; nothing on it moves. */
+export async function openScriptedPage(hash: string): Promise<ScriptedPage> {
+  const site = await startSite({ override: await scriptedEngine() });
+  const browser = await launchBrowser();
+  const page = await browser.newPage(`${site.url}${hash}`);
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  await waitForPhase(page, 'ready');
+  const close = async () => {
+    await browser.close();
+    await site.close();
+  };
+  return { site, browser, page, close };
+}
 
 /** Generous: software WebGPU compiles shaders on a busy machine. */
 export const ENGINE_TIMEOUT_MS = 180_000;
@@ -25,6 +49,15 @@ export async function ask(page: Page, question: string): Promise<string> {
   const answer = answers.nth(before);
   await answer.getByRole('button', { name: '复制', exact: true }).waitFor({ timeout: ENGINE_TIMEOUT_MS });
   return answer.innerText();
+}
+
+/** What axe finds on the page, one line each. */
+export async function offences(page: Page): Promise<string[]> {
+  // Legacy mode scans in this page: axe's own way opens a blank page, which the profile may refuse.
+  const { violations } = await new AxeBuilder({ page }).setLegacyMode(true).analyze();
+  return violations.flatMap(({ id, help, nodes }) =>
+    nodes.map((node) => `${id}: ${help} ${node.target.join(' ')} ${node.failureSummary ?? ''}`),
+  );
 }
 
 /** Resolves when the service worker controls the page and its precache is complete. */

@@ -40,6 +40,8 @@ BOARD = (
     ("anerc", "character_f1"),
 )
 """Columns of the leaderboard; the full tables follow it."""
+WIDE = '<div class="wide" tabindex="0">'
+"""Around a table that may be wider than the page: scrolls by keyboard too."""
 EXAMPLES = 6
 """Open answers shown of each result: the worst and the best, half each."""
 
@@ -96,8 +98,9 @@ def to_html(sources: Sources) -> bytes:
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
         'img-src data:"><link rel="icon" href="data:,"><title>麻醉学评测报告 · Evaluation report</title>'
         f"<style>{style}</style></head><body>"
-        '<div class="language"><input type="radio" name="language" id="zh" checked><label for="zh">中文</label>'
-        '<input type="radio" name="language" id="en"><label for="en">English</label></div>'
+        '<header class="language"><span role="radiogroup" aria-label="语言 Language">'
+        '<input type="radio" name="language" id="zh" checked><label for="zh">中文</label>'
+        '<input type="radio" name="language" id="en"><label for="en">English</label></span></header>'
         f"<main><h1>{title}</h1>{_lead(sources)}{body}</main></body></html>\n"
     ).encode()
 
@@ -181,7 +184,7 @@ def _leaderboard(sources: Sources) -> str:
         for run in order
     )
     return (
-        f'<section><h2>{both("总览", "Leaderboard")}</h2><div class="wide"><table><thead><tr><td></td>{head}</tr>'
+        f'<section><h2>{both("总览", "Leaderboard")}</h2>{WIDE}<table><thead><tr><td></td>{head}</tr>'
         f"<tr><td></td>{names}</tr></thead><tbody>{rows}</tbody></table></div>"
         f'<p class="note">{note}</p></section>'
     )
@@ -242,7 +245,7 @@ def _kind(sources: Sources, kind: str) -> str:
 
 
 def _table(head: str, rows: str) -> str:
-    return f'<div class="wide"><table><thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    return f"{WIDE}<table><thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
 
 
 def _against_previous(sources: Sources) -> Iterator[tuple[Result, list[Comparison]]]:

@@ -51,9 +51,17 @@ export interface SupervisorOptions {
 
 export interface Timing {
   readonly pingIntervalMs: number;
+  /** While it generates, a worker returns to its event loop between two steps. */
   readonly hangAfterMs: number;
-  /** How long an aborted generation may take to end before the worker is terminated. */
+  /** While it loads, one step (a library, a large tokenizer) may be minutes of a slow machine. */
+  readonly loadHangAfterMs: number;
+  /** How long an aborted generation may take to end: then the caller has its outcome. */
   readonly abortGraceMs: number;
+  /**
+   * How long the worker itself may take, if it has not given a first piece: it reads the prompt, and a batch of that is
+   * many times a token. One that has given pieces takes a step as short as theirs, and is given up with the grace.
+   */
+  readonly promptGraceMs: number;
   /** Pause before the nth respawn in a row; as many as there are attempts. */
   readonly respawnDelaysMs: readonly number[];
   /** A failure this long after the last one begins a new row. */
@@ -63,7 +71,9 @@ export interface Timing {
 export const DEFAULT_TIMING: Timing = {
   pingIntervalMs: 5_000,
   hangAfterMs: 60_000,
+  loadHangAfterMs: 5 * 60_000,
   abortGraceMs: 30_000,
+  promptGraceMs: 5 * 60_000,
   respawnDelaysMs: [0, 1_000, 5_000],
   failureMemoryMs: 10 * 60_000,
 };
@@ -101,6 +111,7 @@ interface Job {
   droppedTurns: number;
   isAborted: boolean;
   isOver: boolean;
+  /** Runs until the worker has ended the job, which may be long after it is over for the caller. */
   cancelGrace: (() => void) | null;
 }
 
@@ -205,7 +216,6 @@ export class EngineSupervisor implements EngineClient {
         (value: Value) => {
           if (job.isOver) return;
           job.isOver = true;
-          job.cancelGrace?.();
           signal?.removeEventListener('abort', onAbort);
           action(value);
         };
@@ -253,7 +263,7 @@ export class EngineSupervisor implements EngineClient {
     const worker = this.#worker ?? this.#spawn();
     const epoch = this.#epoch;
     showProgress(NO_PROGRESS);
-    this.#watchdog?.start();
+    this.#watchdog?.start(this.#timing.loadHangAfterMs);
     try {
       const location = await this.#options.locate(packageId);
       const options = (await this.#options.loadOptions?.(packageId)) ?? {};
@@ -325,7 +335,7 @@ export class EngineSupervisor implements EngineClient {
     const epoch = this.#epoch;
     this.#running = job;
     this.#setState({ phase: 'generating', model, generationId: job.request.id });
-    this.#watchdog?.start();
+    this.#watchdog?.start(this.#timing.hangAfterMs);
     let error: HypnosError | null = null;
     try {
       const result = await worker.api.generate(job.request, (event) => {
@@ -349,6 +359,7 @@ export class EngineSupervisor implements EngineClient {
       error = HypnosError.from(thrown, 'generation-failed');
     }
     this.#watchdog?.stop();
+    job.cancelGrace?.();
     if (error && WORKER_FAILURES.has(error.code)) {
       this.#onWorkerFailure(error);
       return;
@@ -368,9 +379,14 @@ export class EngineSupervisor implements EngineClient {
       return;
     }
     this.#worker?.api.interrupt(job.request.id).catch(() => {});
-    job.cancelGrace = this.#options.clock.after(this.#timing.abortGraceMs, () => {
-      job.resolve(stoppedOutcome(job));
+    const { abortGraceMs, promptGraceMs } = this.#timing;
+    const giveUp = () => {
       this.#onWorkerFailure(new HypnosError('engine-unresponsive', { reason: 'did not stop' }));
+    };
+    job.cancelGrace = this.#options.clock.after(abortGraceMs, () => {
+      job.resolve(stoppedOutcome(job));
+      if (job.pieces > 0) giveUp();
+      else job.cancelGrace = this.#options.clock.after(promptGraceMs - abortGraceMs, giveUp);
     });
   }
 
@@ -393,11 +409,10 @@ export class EngineSupervisor implements EngineClient {
     this.#watchdog = new Watchdog({
       clock: this.#options.clock,
       ping: () => worker.api.ping(),
-      onHang: () => {
-        fail(new HypnosError('engine-unresponsive', { seconds: this.#timing.hangAfterMs / 1000 }));
+      onHang: (silentMs) => {
+        fail(new HypnosError('engine-unresponsive', { seconds: silentMs / 1000 }));
       },
       intervalMs: this.#timing.pingIntervalMs,
-      limitMs: this.#timing.hangAfterMs,
     });
     return worker;
   }
@@ -425,6 +440,7 @@ export class EngineSupervisor implements EngineClient {
   #takeRunning(): Job | null {
     const job = this.#running;
     this.#running = null;
+    job?.cancelGrace?.();
     return job;
   }
 

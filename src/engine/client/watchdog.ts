@@ -1,21 +1,21 @@
 /**
  * Tells a hung worker from a slow one. While a call runs, the worker is pinged at intervals: a worker that works,
  * however slowly, returns to its event loop between two steps and answers. Compiling a library or taking in a large
- * tokenizer keeps it busy for seconds, so the limit is generous.
+ * tokenizer keeps it busy for longer, so the caller gives the limit with each call.
  */
 import type { Clock } from '../../platform/clock.ts';
 
 export interface WatchdogOptions {
   readonly clock: Clock;
   readonly ping: () => Promise<void>;
-  readonly onHang: () => void;
+  /** Hears the limit that has passed. */
+  readonly onHang: (limitMs: number) => void;
   readonly intervalMs: number;
-  /** Without an answer for this long, the worker is given up. */
-  readonly limitMs: number;
 }
 
 export class Watchdog {
   readonly #options: WatchdogOptions;
+  #limitMs = 0;
   #missed = 0;
   #isAnswered = true;
   #cancel: (() => void) | null = null;
@@ -24,7 +24,9 @@ export class Watchdog {
     this.#options = options;
   }
 
-  start(): void {
+  /** @param limitMs without an answer for this long, the worker is given up */
+  start(limitMs: number): void {
+    this.#limitMs = limitMs;
     if (this.#cancel) return;
     this.#missed = 0;
     this.#isAnswered = true;
@@ -37,7 +39,7 @@ export class Watchdog {
   }
 
   #tick(): void {
-    const { clock, ping, onHang, intervalMs, limitMs } = this.#options;
+    const { clock, ping, onHang, intervalMs } = this.#options;
     if (this.#isAnswered) {
       this.#missed = 0;
       this.#isAnswered = false;
@@ -57,7 +59,7 @@ export class Watchdog {
       // A timer that came late says that the page itself slept (lid closed, tab frozen), and the worker with it.
       const isLate = clock.now() - asked > intervalMs * 2;
       if (!this.#isAnswered && !isLate) this.#missed += 1;
-      if (this.#missed * intervalMs >= limitMs) onHang();
+      if (this.#missed * intervalMs >= this.#limitMs) onHang(this.#limitMs);
       else this.#tick();
     });
   }

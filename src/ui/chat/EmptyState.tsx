@@ -2,6 +2,7 @@ import { useTranslation } from 'react-i18next';
 import { useChat, useSettings } from '../../state/hooks.ts';
 import { Kbd } from '../components/index.ts';
 import { Mark } from '../components/Mark.tsx';
+import { composerKeys } from '../shortcuts/commands.ts';
 import { canAsk } from './modelStatus.ts';
 import { ReadyLine } from './ModelStatusLine.tsx';
 import { useModelStatus } from './useModelStatus.ts';
@@ -19,7 +20,7 @@ export function EmptyState({ onAsk }: EmptyStateProps) {
   const { t } = useTranslation('chat');
   const send = useChat((state) => state.send);
   const setDraft = useChat((state) => state.setDraft);
-  const sendKey = useSettings((state) => state.sendKey);
+  const keys = composerKeys(useSettings((state) => state.sendKey));
   const status = useModelStatus();
 
   const ask = (text: string): void => {
@@ -62,13 +63,13 @@ export function EmptyState({ onAsk }: EmptyStateProps) {
           <div>
             <dt>{t('empty.keySend')}</dt>
             <dd>
-              <Kbd keys={sendKey === 'enter' ? 'enter' : 'mod+enter'} />
+              <Kbd keys={keys.send[0]} />
             </dd>
           </div>
           <div>
             <dt>{t('empty.keyNewline')}</dt>
             <dd>
-              <Kbd keys={sendKey === 'enter' ? 'shift+enter' : 'enter'} />
+              <Kbd keys={keys.newLine[0]} />
             </dd>
           </div>
           <div>

@@ -7,7 +7,7 @@ import { HypnosError } from '../../shared/errors.ts';
 import type { CodedError } from '../../shared/errors.ts';
 import { searchLibrary } from '../../state/library.ts';
 import type { LibraryHit } from '../../state/library.ts';
-import { Button, ErrorNotice, IconButton, Kbd, Pill } from '../components/index.ts';
+import { Button, ErrorNotice, IconButton, Kbd, Pill, cx } from '../components/index.ts';
 import { Page, Section } from '../components/Page.tsx';
 import { markExcerpt } from '../search/excerpt.ts';
 import { BrowseCards } from './BrowseCards.tsx';
@@ -17,6 +17,7 @@ import { LIBRARY_SEARCH_ID } from './ids.ts';
 import { placeOf } from './place.ts';
 import { useDocuments } from './useDocuments.ts';
 import { useLibrary } from './useLibrary.ts';
+import searchBox from '../search/SearchBox.module.css';
 import styles from './library.module.css';
 
 const HITS = 30;
@@ -57,7 +58,7 @@ export function SearchView() {
 
   return (
     <Page>
-      <div role="search" aria-label={t('search.label')} className={styles.box}>
+      <div role="search" aria-label={t('search.label')} className={cx(searchBox.box, styles.box)}>
         <Search size={17} aria-hidden />
         <input
           ref={box}

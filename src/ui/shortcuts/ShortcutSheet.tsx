@@ -1,6 +1,8 @@
 import { useTranslation } from 'react-i18next';
+import { useSettings } from '../../state/hooks.ts';
 import { Dialog, Kbd } from '../components/index.ts';
 import { useShell } from '../shell.ts';
+import { composerKeys } from './commands.ts';
 import type { CommandEntry, CommandGroup } from './commands.ts';
 import styles from './ShortcutSheet.module.css';
 
@@ -9,6 +11,7 @@ export function ShortcutSheet({ commands }: { readonly commands: readonly Comman
   const { t } = useTranslation('shortcuts');
   const isOpen = useShell((state) => state.shortcutsOpen);
   const setOpen = useShell((state) => state.setShortcutsOpen);
+  const ofComposer = composerKeys(useSettings((state) => state.sendKey));
   const groups = new Map<CommandGroup, CommandEntry[]>();
   for (const command of commands) groups.set(command.group, [...(groups.get(command.group) ?? []), command]);
 
@@ -23,7 +26,7 @@ export function ShortcutSheet({ commands }: { readonly commands: readonly Comman
                 <div key={id} className={styles.line}>
                   <dt>{t(`commands.${id}`)}</dt>
                   <dd>
-                    {keys.map((combination) => (
+                    {(id === 'send' || id === 'newLine' ? ofComposer[id] : keys).map((combination) => (
                       <Kbd key={combination} keys={combination} className={styles.keys} />
                     ))}
                   </dd>

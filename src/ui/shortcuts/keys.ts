@@ -15,6 +15,7 @@ const NAMES: Record<string, string> = {
   arrowup: '↑',
   arrowdown: '↓',
   backspace: '⌫',
+  delete: 'Delete',
 };
 
 function parts(keys: string): { readonly modifiers: ReadonlySet<string>; readonly key: string } {

@@ -280,6 +280,63 @@ describe('stopping', () => {
     expect(workers[0]!.isTerminated).toBe(true);
     expect(client.getState().phase).toBe('recovering');
   });
+
+  const stopWhileItReads = async () => {
+    const run = start();
+    await run.ready();
+    const abort = new AbortController();
+    const answer = run.ask('g', abort.signal);
+    await settle();
+    run.worker().generate!.emit({ type: 'started', promptTokens: 2000, droppedTurns: 0 });
+    abort.abort();
+    await run.clock.advance(DEFAULT_TIMING.abortGraceMs);
+    expect(answer.outcome).toMatchObject({ finishReason: 'stopped', stats: { promptTokens: 2000 } });
+    return run;
+  };
+
+  test('a worker that still reads a long prompt is slow, not hung: it goes on with the next question', async () => {
+    const { client, clock, workers, worker, ask } = await stopWhileItReads();
+    const next = ask('h');
+    await clock.advance(DEFAULT_TIMING.abortGraceMs);
+    worker().generate!.settle({ ok: true, value: outcome({ finishReason: 'stopped' }) });
+    await settle();
+    expect(worker().generate?.request.id).toBe('h');
+    await clock.advance(DEFAULT_TIMING.promptGraceMs); // nothing is left of the first one's
+    worker().generate!.settle({ ok: true, value: outcome() });
+    await settle();
+    expect(next.outcome?.finishReason).toBe('stop');
+    expect(client.getState().phase).toBe('ready');
+    expect(workers).toHaveLength(1);
+  });
+
+  test('one that never comes to the end of it is given up, and nothing of its time is left', async () => {
+    const { client, clock, workers, worker } = await stopWhileItReads();
+    await clock.advance(DEFAULT_TIMING.promptGraceMs - DEFAULT_TIMING.abortGraceMs);
+    expect(workers[0]!.isTerminated).toBe(true);
+    expect(client.getState()).toMatchObject({ phase: 'recovering', cause: { code: 'engine-unresponsive' } });
+    await settle();
+    worker().load!.settle({ ok: true, value: MODEL });
+    await clock.advance(2 * DEFAULT_TIMING.promptGraceMs);
+    expect(workers).toHaveLength(2);
+    expect(client.getState().phase).toBe('ready');
+  });
+
+  test('one that hangs in it is given up as any other', async () => {
+    const { clock, workers, worker } = await stopWhileItReads();
+    worker().isHung = true;
+    await clock.advance(DEFAULT_TIMING.hangAfterMs + 2 * DEFAULT_TIMING.pingIntervalMs);
+    expect(workers[0]!.isTerminated).toBe(true);
+  });
+
+  test('the worker dies while a stopped answer still runs: the new one is not given up for it', async () => {
+    const { client, clock, workers, worker } = await stopWhileItReads();
+    worker().die();
+    await clock.advance(0);
+    worker().load!.settle({ ok: true, value: MODEL });
+    await clock.advance(2 * DEFAULT_TIMING.promptGraceMs);
+    expect(workers).toHaveLength(2);
+    expect(client.getState().phase).toBe('ready');
+  });
 });
 
 describe('recovery', () => {
@@ -455,9 +512,21 @@ describe('the watchdog', () => {
     void client.load('m').catch(() => {});
     await settle();
     worker().isHung = true;
-    await clock.advance(DEFAULT_TIMING.hangAfterMs + 2 * DEFAULT_TIMING.pingIntervalMs);
+    await clock.advance(DEFAULT_TIMING.loadHangAfterMs + 2 * DEFAULT_TIMING.pingIntervalMs);
     expect(workers).toHaveLength(2);
     expect(client.getState()).toMatchObject({ phase: 'recovering', cause: { code: 'engine-unresponsive' } });
+  });
+
+  test('a slow machine takes in a library for minutes and is left alone', async () => {
+    const { client, clock, worker, workers } = start();
+    const loaded = client.load('m');
+    await settle();
+    worker().isHung = true;
+    await clock.advance(3 * DEFAULT_TIMING.hangAfterMs);
+    worker().isHung = false;
+    worker().load!.settle({ ok: true, value: MODEL });
+    await expect(loaded).resolves.toMatchObject({ id: 'm' });
+    expect(workers).toHaveLength(1);
   });
 });
 
