@@ -1,5 +1,6 @@
 /** Puts the real parts together: engine, history, stores. */
 import { createEngineClient } from '../engine/client/index.ts';
+import { systemClock } from '../platform/clock.ts';
 import { browserPorts, createStores } from '../state/index.ts';
 import type { StoresHandle } from '../state/index.ts';
 
@@ -26,9 +27,10 @@ export function startStores(): StoresHandle {
       return findServed(modelsUrl, fetchFile, id);
     },
   });
-  engine.subscribe((state) => {
-    const measured = state.phase === 'ready' ? state.model.threadMeasurement : undefined;
-    if (measured) void import('../state/threads.ts').then(({ keepThreads }) => keepThreads(measured));
+  const stop = engine.subscribe((state) => {
+    if (state.phase !== 'ready' || state.model.engine !== 'wllama') return;
+    stop();
+    void import('../state/threads.ts').then(({ measureWhenIdle }) => measureWhenIdle(engine, systemClock));
   });
   const stores = createStores(browserPorts({ engine, modelsUrl }));
   return stores;

@@ -69,7 +69,7 @@ export function createModelRoom(
     await engine.unload();
   });
 
-  const store = createStore<ModelState & ModelActions>((set) => ({
+  const store: ModelStore = createStore<ModelState & ModelActions>((set) => ({
     packages: [],
     packagesLoaded: false,
     defaultId: storage.read(DEFAULT_KEY),
@@ -120,6 +120,12 @@ export function createModelRoom(
       lease.requestHandover();
     },
     measureSpeed: async () => (await import('./speed.ts')).measureSpeed(engine),
+    compareEngines: async (onStep, signal) =>
+      (await import('./comparison.ts')).compareLoaded(
+        { engine, clock, mayRun: mayLoad, whenIdle, load, defaultId: store.getState().defaultId },
+        onStep,
+        signal,
+      ),
     refreshPackages: () => listPackages(),
   }));
 

@@ -10,6 +10,7 @@ import type { EngineState } from '../engine/client/types.ts';
 import type { DeviceReport, EnginePreference } from '../engine/shared/api.ts';
 import type { CodedError } from '../shared/errors.ts';
 import type { HistoryStatus, ImportReport, SearchHit } from '../history/types.ts';
+import type { ComparisonStep, EngineComparison } from './comparison.ts';
 import type { InstalledRecord, SignatureState } from '../packages/installed.ts';
 import type { PackageManifest } from '../packages/manifest.ts';
 import type {
@@ -201,10 +202,16 @@ export interface ModelActions {
   requestLease(): void;
   /** Writes a short fixed answer with the model that is loaded and measures it. Rejects with HypnosError. */
   measureSpeed(): Promise<GenerationStats>;
+  /**
+   * Runs the package that is loaded, or the default one, on both engines and measures them. Rejects with HypnosError:
+   * 'engine-busy' where another tab has the engine, 'cancelled'. What ran before is loaded again in any case.
+   */
+  compareEngines(onStep: (step: ComparisonStep) => void, signal: AbortSignal): Promise<EngineComparison>;
   /** Looks again which packages there are. Never rejects. */
   refreshPackages(): Promise<void>;
 }
 export type { EngineState } from '../engine/client/types.ts';
+export type { ComparisonStep, EngineComparison, EngineTrial } from './comparison.ts';
 export type {
   AdapterReport,
   DeviceReport,

@@ -8,6 +8,7 @@ import { startEngineSite } from './enginePage.ts';
 import type { EngineSite } from './enginePage.ts';
 import { launchBrowser } from './harness.ts';
 import type { Browser } from './harness.ts';
+import type {} from './pages/cpu.ts';
 import type { Answer, Ask } from './pages/engine.ts';
 
 let site: EngineSite;
@@ -46,22 +47,39 @@ describe('without WebGPU', () => {
     await browser.close();
   });
 
-  test('the threads were measured, and another load takes that as it is', async () => {
-    const { model } = await page.evaluate(() => {
+  test('nothing is measured before an answer; a question ends a measurement; later loads take what it found', async () => {
+    const model = await page.evaluate(() => {
       const state = window.engine.client.getState();
-      return { model: state.phase === 'ready' ? state.model : null };
+      return state.phase === 'ready' ? state.model : null;
     });
-    const measured = model?.threadMeasurement;
-    expect(measured?.threads).toBe(model?.threads);
+    expect(model?.threads).toBeGreaterThan(0);
+    expect(model).not.toHaveProperty('threadMeasurement');
+
+    const interrupted = await page.evaluate(async () => {
+      const measuring = window.engine.client.measureThreads();
+      const answer = await window.engine.ask({
+        turns: [{ role: 'user', content: '你好' }],
+        sampling: { maxTokens: 8 },
+      });
+      return { answer, measured: await measuring };
+    });
+    expect(interrupted.answer.error).toBeNull();
+    expect(interrupted.answer.outcome?.stats.completionTokens).toBeGreaterThan(0);
+    expect(interrupted.measured).toBeNull();
+
+    const measured = await page.evaluate(() => window.engine.client.measureThreads());
     expect(measured?.tokensPerSecond).toBeGreaterThan(0);
+    expect(await page.evaluate(() => window.engine.client.measureThreads())).toBeNull(); // once is enough
+
     const known = { ...measured!, tokensPerSecond: 1, threads: 2 };
     const other = await browser.newPage(site.url);
     await other.evaluate(
-      (threadMeasurement) => window.startEngine({}, { engine: 'wllama', threadMeasurement }),
-      known,
+      (threadMeasurements) => window.startEngine({}, { engine: 'wllama', threadMeasurements }),
+      [{ ...known, shape: 'another', threads: 1 }, known],
     );
     const loaded = await other.evaluate(() => window.engine.load());
     expect(loaded.model).toMatchObject({ threads: 2, threadMeasurement: known });
+    expect(await other.evaluate(() => window.engine.client.measureThreads())).toBeNull();
     await other.close();
   });
 
@@ -115,6 +133,20 @@ describe('without WebGPU', () => {
   test('a message longer than the window is refused by its code', async () => {
     const answer = await ask(page, { turns: [user('麻醉'.repeat(3000))] });
     expect(answer.error?.code).toBe('message-too-long');
+  });
+
+  test('a model in three files answers as in one', async () => {
+    const other = await browser.newPage(site.cpuUrl);
+    const greedy = (fileBytesMax?: number) =>
+      other.evaluate((bytes) => window.cpu.greedy(bytes, '丙泊酚的诱导剂量是', 24), fileBytesMax);
+    const whole = await greedy();
+    expect(whole.files).toHaveLength(1);
+    expect(whole.tokens).toHaveLength(24);
+    const split = await greedy(Math.ceil(whole.files[0]! / 2.6));
+    expect(split.files).toHaveLength(3);
+    expect(Math.max(...split.files)).toBeLessThan(whole.files[0]! / 2);
+    expect(split.tokens).toEqual(whole.tokens);
+    await other.close();
   });
 
   test('two threads work under the same policy and write the same', async () => {

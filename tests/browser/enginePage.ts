@@ -1,4 +1,4 @@
-/** Builds and serves tests/browser/pages/engine.html with the packages of public/models, under the page's own headers. */
+/** Builds and serves engine.html and cpu.html of tests/browser/pages with the packages of public/models, under the page's own headers. */
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
@@ -16,6 +16,8 @@ const TYPES: Readonly<Record<string, string>> = {
 
 export interface EngineSite {
   readonly url: string;
+  /** Of the page that has the CPU engine's parts one by one. */
+  readonly cpuUrl: string;
   /** Paths of package files asked for, in order. */
   readonly requests: string[];
   /** Changes what the server sends for a path below models/; undefined: as it is. */
@@ -31,6 +33,7 @@ export async function startEngineSite(): Promise<EngineSite> {
     base: './',
     publicDir: false,
     logLevel: 'warn',
+    plugins: [wllamaScripts()],
     worker: { format: 'es', plugins: () => [wllamaScripts()] },
     build: {
       outDir: directory,
@@ -38,7 +41,9 @@ export async function startEngineSite(): Promise<EngineSite> {
       target: 'es2023',
       assetsInlineLimit: 0,
       chunkSizeWarningLimit: 8000,
-      rollupOptions: { input: path.join(ROOT, 'tests/browser/pages/engine.html') },
+      rollupOptions: {
+        input: ['engine', 'cpu'].map((name) => path.join(ROOT, `tests/browser/pages/${name}.html`)),
+      },
     },
   });
   const site = {
@@ -61,6 +66,7 @@ export async function startEngineSite(): Promise<EngineSite> {
   const server = await startSite({ directory, override });
   return Object.assign(site, {
     url: `${server.url}engine.html`,
+    cpuUrl: `${server.url}cpu.html`,
     close: async () => {
       await server.close();
       await rm(directory, { recursive: true, force: true });

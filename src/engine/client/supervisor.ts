@@ -25,6 +25,7 @@ import type {
   LoadProgress,
   LoadedModel,
   PackageLocation,
+  ThreadMeasurement,
 } from '../shared/api.ts';
 import type { EngineClient, EngineState, GenerateHandlers } from './types.ts';
 import { Watchdog } from './watchdog.ts';
@@ -125,6 +126,7 @@ export class EngineSupervisor implements EngineClient {
   #epoch = 0;
   /** The package that should be loaded; kept through recovery. */
   #target: PackageId | null = null;
+  #overrides: LoadOptions = {};
   #waiters = new Set<Waiter>();
   #queue: Job[] = [];
   #running: Job | null = null;
@@ -166,7 +168,7 @@ export class EngineSupervisor implements EngineClient {
     }
   }
 
-  load(packageId: PackageId, signal?: AbortSignal): Promise<LoadedModel> {
+  load(packageId: PackageId, signal?: AbortSignal, overrides: LoadOptions = {}): Promise<LoadedModel> {
     if (this.#isDisposed || signal?.aborted) return Promise.reject(new HypnosError('cancelled'));
     const state = this.#state;
     const isCurrent = this.#target === packageId;
@@ -175,6 +177,7 @@ export class EngineSupervisor implements EngineClient {
     if (!isCurrent || (state.phase !== 'loading' && state.phase !== 'recovering')) {
       this.#giveUp(new HypnosError('cancelled'));
       this.#target = packageId;
+      this.#overrides = overrides;
       this.#failures = 0;
       void this.#loadTarget(null);
     }
@@ -238,6 +241,10 @@ export class EngineSupervisor implements EngineClient {
     });
   }
 
+  async measureThreads(): Promise<ThreadMeasurement | null> {
+    return (this.#state.phase === 'ready' && (await this.#worker?.api.measureThreads?.())) || null;
+  }
+
   unload(): Promise<void> {
     this.#giveUp(new HypnosError('cancelled'));
     this.#setState({ phase: 'idle' });
@@ -266,7 +273,7 @@ export class EngineSupervisor implements EngineClient {
     this.#watchdog?.start(this.#timing.loadHangAfterMs);
     try {
       const location = await this.#options.locate(packageId);
-      const options = (await this.#options.loadOptions?.(packageId)) ?? {};
+      const options = { ...(await this.#options.loadOptions?.(packageId)), ...this.#overrides };
       if (epoch !== this.#epoch) return;
       const result = await worker.api.load(location, options, (progress) => {
         if (epoch === this.#epoch && this.#state.phase !== 'ready') showProgress(progress);

@@ -5,9 +5,11 @@
 import type {
   GenerateOutcome,
   GenerateRequest,
+  LoadOptions,
   LoadProgress,
   LoadedModel,
   DeviceReport,
+  ThreadMeasurement,
 } from '../shared/api.ts';
 import type { CodedError } from '../../shared/errors.ts';
 import type { PackageId } from '../../shared/types.ts';
@@ -39,8 +41,9 @@ export interface EngineClient {
   /**
    * Resolves when the model is ready; rejects with HypnosError ('cancelled' when aborted). Loading another package
    * ends what the current one does: its generations reject with 'cancelled'.
+   * @param overrides of the options that loads have otherwise; not looked at where the package is loaded already
    */
-  load(packageId: PackageId, signal?: AbortSignal): Promise<LoadedModel>;
+  load(packageId: PackageId, signal?: AbortSignal, overrides?: LoadOptions): Promise<LoadedModel>;
   /**
    * Streams one answer; queued while another runs or the model is being loaded. Rejects with HypnosError when the worker
    * crashed, hung or lost its device mid-answer (the client then recovers by itself); what onText delivered is the
@@ -51,6 +54,8 @@ export interface EngineClient {
     handlers: GenerateHandlers,
     signal?: AbortSignal,
   ): Promise<GenerateOutcome>;
+  /** As EngineApi's, for a quiet moment: null while anything else runs. May never settle if the worker is replaced. */
+  measureThreads(): Promise<ThreadMeasurement | null>;
   /** Frees the device at once; what runs or waits rejects with 'cancelled'. */
   unload(): Promise<void>;
   dispose(): void;

@@ -42,6 +42,7 @@ export function spawnEngineWorker(): EngineWorker {
       interrupt: (id) => remote.interrupt(id),
       unload: () => remote.unload(),
       ping: () => remote.ping(),
+      measureThreads: () => (remote as unknown as Required<EngineApi>).measureThreads(),
       onDeviceLost: async (listener) => {
         await (remote as unknown as Required<EngineApi>).onDeviceLost(Comlink.proxy(listener));
       },

@@ -55,8 +55,10 @@ export type EngineReason =
 /** How many threads the CPU engine runs fastest with, and what that was measured on. */
 export interface ThreadMeasurement {
   readonly threads: number;
-  /** Of a small model made for the purpose: comparable on one device only. */
+  /** Of a model of zeros like the package: comparable on one device only. */
   readonly tokensPerSecond: number;
+  /** The package's dimensions: it holds for every package of the same ones. */
+  readonly shape: string;
   /** Logical processors then. */
   readonly cores: number;
   readonly engineVersion: string;
@@ -65,10 +67,10 @@ export interface ThreadMeasurement {
 export interface LoadOptions {
   /** Absent: 'auto'. */
   readonly engine?: EnginePreference;
-  /** Of the CPU engine. Absent: as measured. */
+  /** Of the CPU engine. Absent: as measured; where nothing of `threadMeasurements` fits, a careful guess. */
   readonly threads?: number;
-  /** What an earlier load told. Absent, or of another device or engine: the CPU engine measures, which takes seconds. */
-  readonly threadMeasurement?: ThreadMeasurement;
+  /** What `measureThreads` found, at any time. */
+  readonly threadMeasurements?: readonly ThreadMeasurement[];
   /** Tokens; at most the package's own. Absent: the package's own. */
   readonly contextWindowSize?: number;
 }
@@ -102,7 +104,7 @@ export interface LoadedModel {
   readonly engineReason: EngineReason;
   /** Of the CPU engine. */
   readonly threads?: number;
-  /** For later loads; absent where the number was given, or threads are not to be had. */
+  /** Where `threads` comes from; absent: it was given, or guessed. */
   readonly threadMeasurement?: ThreadMeasurement;
 }
 
@@ -155,6 +157,12 @@ export interface EngineApi {
   unload(): Promise<void>;
   /** Answers at once if the worker's event loop turns; the client's watchdog calls it. */
   ping(): Promise<void>;
+  /**
+   * Of the CPU engine: measures, beside the loaded model, how many threads later loads of its kind should take. It takes
+   * seconds and most of the processor; any other call ends it at once.
+   * @returns null if it was ended, or there is nothing to find out
+   */
+  measureThreads?(): Promise<ThreadMeasurement | null>;
   /** `listener` hears, once, that the device was lost while no call ran; absent where there is no device to lose. */
   onDeviceLost?(listener: (error: CodedError) => void): Promise<void>;
 }

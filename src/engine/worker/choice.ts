@@ -25,6 +25,7 @@ import type {
   LoadProgress,
   LoadedModel,
   PackageLocation,
+  ThreadMeasurement,
 } from '../shared/api.ts';
 import type { AdapterReport } from '../shared/api.ts';
 import { WebLlmEngine } from './engine.ts';
@@ -101,6 +102,10 @@ export class EngineChoice implements Omit<EngineApi, 'ping'> {
 
   interrupt(generationId: string): Promise<void> {
     return this.#current.interrupt(generationId);
+  }
+
+  measureThreads(): Promise<ThreadMeasurement | null> {
+    return this.#current === this.#cpu ? this.#cpu.measureThreads() : Promise.resolve(null);
   }
 
   async unload(): Promise<void> {

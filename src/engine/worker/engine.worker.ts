@@ -65,6 +65,7 @@ const api = {
   ping: () => lockHeld,
   unload: () => engine.unload(),
   interrupt: (id: string) => engine.interrupt(id),
+  measureThreads: () => engine.measureThreads(),
   onDeviceLost: (listener: Remote<CodedError>) => engine.onDeviceLost((error) => void listener(error)),
   load: async (
     location: Parameters<EngineChoice['load']>[0],

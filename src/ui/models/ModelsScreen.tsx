@@ -5,6 +5,7 @@ import { useModel, useStores } from '../../state/hooks.ts';
 import { ErrorNotice, ScreenHeader } from '../components/index.ts';
 import { Page, Section } from '../components/Page.tsx';
 import { DeviceReportCard } from '../device/DeviceReportCard.tsx';
+import { EngineComparison } from '../device/EngineComparison.tsx';
 import { useShell } from '../shell.ts';
 import { EngineCard } from './EngineCard.tsx';
 import { ImportPanel } from './ImportPanel.tsx';
@@ -48,6 +49,7 @@ export function ModelsScreen() {
         </Section>
         <Section title={t('device')}>
           <EngineCard />
+          <EngineComparison />
           <DeviceReportCard />
         </Section>
       </Page>

@@ -6,6 +6,7 @@ import type {
   GenerateEvent,
   GenerateOutcome,
   GenerateRequest,
+  LoadOptions,
   LoadProgress,
   LoadedModel,
   PackageLocation,
@@ -88,6 +89,7 @@ const REPORT: DeviceReport = {
 
 interface PendingLoad {
   readonly location: PackageLocation;
+  readonly options: LoadOptions;
   readonly progress: (progress: LoadProgress) => void;
   readonly settle: (result: Result<LoadedModel>) => void;
 }
@@ -110,9 +112,9 @@ export class FakeWorker implements EngineWorker {
 
   readonly api: EngineApi = {
     report: () => (this.isHung ? new Promise(() => {}) : Promise.resolve(REPORT)),
-    load: (location, _options, progress) =>
+    load: (location, options, progress) =>
       new Promise((resolve) => {
-        this.load = { location, progress, settle: resolve };
+        this.load = { location, options, progress, settle: resolve };
       }),
     generate: (request, emit) =>
       new Promise((resolve) => {

@@ -161,13 +161,103 @@ test('a file is as long as its header says, wherever the shards are cut', async 
     };
     const transcoding = planTranscoding(shards, plan, metadataOf(plan, 64, 2));
     const pieces: Uint8Array[] = [];
-    for await (const piece of transcoding.pieces(read)) pieces.push(piece);
+    for await (const { bytes } of transcoding.pieces(read)) pieces.push(bytes);
     const embedding = tensorBytes({ name: '', type: 'q4_0', shape: [5, 64] });
     expect(pieces.map(({ length }) => length)).toEqual([embedding, paddingAfter(embedding), 256]);
-    expect(transcoding.header.length % 32).toBe(0);
-    outputs.push(Buffer.concat([transcoding.header, ...pieces]).toString('hex'));
+    expect(transcoding.headers.map(({ length }) => length % 32)).toEqual([0]);
+    outputs.push(Buffer.concat([...transcoding.headers, ...pieces]).toString('hex'));
   }
   expect(new Set(outputs).size).toBe(1);
+});
+
+/** As docs/gguf.md of ggml says; `tensors` with their data. */
+function parseGguf(file: Buffer) {
+  let at = 8;
+  const u32 = () => file.readUInt32LE((at += 4) - 4);
+  const u64 = () => Number(file.readBigUInt64LE((at += 8) - 8));
+  const text = () => {
+    const length = u64();
+    return file.toString('utf8', at, (at += length));
+  };
+  expect(file.toString('latin1', 0, 4)).toBe('GGUF');
+  const tensorCount = u64();
+  const keyCount = u64();
+  const value = (type: number): unknown => {
+    if (type === 2) return file.readUInt16LE((at += 2) - 2);
+    if (type === 5) return file.readInt32LE((at += 4) - 4);
+    if (type === 4) return u32();
+    if (type === 6) return file.readFloatLE((at += 4) - 4);
+    if (type === 7) return file[at++] === 1;
+    if (type === 8) return text();
+    const of = u32();
+    return Array.from({ length: u64() }, () => value(of));
+  };
+  const metadata = new Map(Array.from({ length: keyCount }, () => [text(), value(u32())] as const));
+  const table = Array.from({ length: tensorCount }, () => {
+    const name = text();
+    const shape = Array.from({ length: u32() }, u64);
+    return { name, shape, type: u32(), offset: u64() };
+  });
+  const start = Math.ceil(at / 32) * 32;
+  const tensors = table.map(({ offset, ...tensor }, index) => {
+    expect(offset % 32).toBe(0);
+    const end = table[index + 1]?.offset ?? file.length - start;
+    return { ...tensor, data: file.subarray(start + offset, start + end).toString('hex') };
+  });
+  return { metadata, tensors, bytes: file.length - start };
+}
+
+test('files of a split model hold the tensors of the whole one, each once, and say how many they are', async () => {
+  const plan = { ...model('llama'), ropeScaling: null, layers: 3 };
+  const layers = Array.from({ length: 3 }, (_, layer) => `model.layers.${layer}`);
+  const tensors = [
+    ...layers.flatMap((layer) => [
+      { name: `${layer}.self_attn.qkv_proj.weight`, shape: [128, 64], dtype: 'float16' as const },
+      { name: `${layer}.input_layernorm.weight`, shape: [64], dtype: 'float32' as const },
+    ]),
+    { name: 'model.norm.weight', shape: [64], dtype: 'float32' as const },
+  ].map((tensor) => {
+    const values = tensor.shape.reduce((product, size) => product * size, 1);
+    return { ...tensor, nbytes: values * (tensor.dtype === 'float16' ? 2 : 4) };
+  });
+  let byteOffset = 0;
+  const records = tensors.map((tensor) => ({
+    ...tensor,
+    byteOffset: (byteOffset += tensor.nbytes) - tensor.nbytes,
+  }));
+  const shard = new Uint8Array(byteOffset).map((_, index) => (index * 31) & 0x3b);
+  const scaled = {
+    ...plan,
+    ropeScaling: { factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContext: 64 },
+  };
+  async function filesOf(of: Hyperparameters, fileBytesMax?: number) {
+    const metadata = metadataOf(of, 64, 2);
+    const transcoding = planTranscoding([{ dataPath: 'one', records }], of, metadata, fileBytesMax);
+    const files = transcoding.headers.map((header) => [header]);
+    for await (const { file, bytes } of transcoding.pieces(() => Promise.resolve(shard)))
+      files[file]!.push(bytes);
+    return files.map((parts) => parseGguf(Buffer.concat(parts)));
+  }
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 1, max: 60_000 }), fc.boolean(), async (fileBytesMax, isScaled) => {
+      const of = isScaled ? scaled : plan;
+      const [whole] = await filesOf(of);
+      const files = await filesOf(of, fileBytesMax);
+      expect(files.flatMap((file) => file.tensors)).toEqual(whole!.tensors);
+      for (const [index, { metadata, tensors: own, bytes }] of files.entries()) {
+        expect(own.length).toBeGreaterThan(0);
+        if (own.length > 1) expect(bytes).toBeLessThanOrEqual(fileBytesMax);
+        if (files.length === 1) continue;
+        expect(metadata.get('split.no')).toBe(index);
+        expect(metadata.get('split.count')).toBe(files.length);
+        expect(metadata.get('split.tensors.count')).toBe(whole!.tensors.length);
+      }
+      const { metadata } = files[0]!;
+      expect(metadata.get('general.architecture')).toBe('llama');
+      if (files.length === 1) expect(metadata).toEqual(whole!.metadata);
+    }),
+  );
+  expect(await filesOf(plan, 1)).toHaveLength(3 * 4 + 1);
 });
 
 test('a header of no tensors is padded', () => {
@@ -224,9 +314,9 @@ describe('of a larger package', () => {
   ) {
     const digest = createHash('sha256');
     const { pieces } = planTranscoding(shards, large, metadataOf(large, 64, 2));
-    for await (const piece of pieces((path) => Promise.resolve(read(path)))) {
-      onPiece(piece.length);
-      digest.update(piece);
+    for await (const { bytes } of pieces((path) => Promise.resolve(read(path)))) {
+      onPiece(bytes.length);
+      digest.update(bytes);
     }
     return digest.digest('hex');
   }
@@ -281,7 +371,7 @@ test('a 4-bit matrix whose rows end within a group keeps its weights in float32'
   ];
   const parts: Uint8Array[] = [];
   const { pieces } = planTranscoding(shards, narrow, metadataOf(narrow, 64, 2));
-  for await (const piece of pieces(() => Promise.resolve(bytes))) parts.push(piece);
+  for await (const piece of pieces(() => Promise.resolve(bytes))) parts.push(piece.bytes);
   const found = new Float32Array(Uint8Array.from(Buffer.concat(parts)).buffer);
   const expected = Array.from({ length: 5 }, (_, row) =>
     [0, 1]

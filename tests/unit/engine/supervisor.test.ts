@@ -478,6 +478,22 @@ describe('the watchdog', () => {
     expect(client.getState()).toMatchObject({ phase: 'recovering' });
   });
 
+  test('what a load was told beyond the settings holds through a recovery, and no longer', async () => {
+    const { clock, client, worker } = start();
+    const loaded = client.load('m', undefined, { engine: 'wllama' });
+    await settle();
+    expect(worker().load!.options).toEqual({ engine: 'wllama' });
+    worker().load!.settle({ ok: true, value: MODEL });
+    await loaded;
+    worker().die();
+    await clock.advance(0);
+    expect(worker().load!.options).toEqual({ engine: 'wllama' });
+    await client.unload();
+    client.load('m').catch(() => {});
+    await settle();
+    expect(worker().load!.options).toEqual({});
+  });
+
   test('a slow worker that answers pings is left alone for ever', async () => {
     const { clock, workers, worker, ready, ask } = start();
     await ready();

@@ -1,6 +1,13 @@
 /** The stores over a real history (in fake-indexeddb), a scripted engine, and time that tests turn by hand. */
 import type { EngineClient, EngineState } from '../../../src/engine/client/types.ts';
-import type { GenerateOutcome, GenerateRequest, LoadedModel } from '../../../src/engine/shared/api.ts';
+import type {
+  EngineName,
+  GenerateOutcome,
+  GenerateRequest,
+  LoadOptions,
+  LoadedModel,
+  ThreadMeasurement,
+} from '../../../src/engine/shared/api.ts';
 import type { HistoryRepository } from '../../../src/history/types.ts';
 import { HypnosError } from '../../../src/shared/errors.ts';
 import type { HypnosErrorCode } from '../../../src/shared/errors.ts';
@@ -99,8 +106,18 @@ export class ScriptedEngine implements EngineClient {
       hardwareConcurrency: 2,
       deviceMemoryGiB: null,
     });
-  load = (id: string) => {
+  /** What each load was told beyond the settings. */
+  readonly overrides: (LoadOptions | undefined)[] = [];
+  /** Loads with this engine fail. */
+  brokenEngine: EngineName | null = null;
+  load = (id: string, _signal?: AbortSignal, overrides?: LoadOptions) => {
     this.loads.push(id);
+    this.overrides.push(overrides);
+    if (this.brokenEngine && overrides?.engine === this.brokenEngine) {
+      const error = new HypnosError('webgpu-too-weak');
+      this.set({ phase: 'failed', error: error.toCoded(), packageId: id });
+      return Promise.reject(error);
+    }
     if (this.loadError) {
       const error = new HypnosError(this.loadError);
       this.set({ phase: 'failed', error: error.toCoded(), packageId: id });
@@ -126,6 +143,13 @@ export class ScriptedEngine implements EngineClient {
     for (const generation of this.generations) generation.fail('cancelled'); // those that are over do not mind
     this.set({ phase: 'idle' });
     return Promise.resolve();
+  };
+  /** What the next measurements tell; absent: nothing to find out. */
+  threads: ThreadMeasurement | null = null;
+  threadMeasurements = 0;
+  measureThreads = () => {
+    this.threadMeasurements += 1;
+    return Promise.resolve(this.threads);
   };
   dispose = () => {};
 

@@ -13,7 +13,7 @@ export type TensorType = keyof typeof TENSOR_TYPE;
 export const Q4_0 = { values: 32, bytes: 18 } as const;
 
 export type MetadataValue =
-  | { readonly type: 'u32' | 'f32'; readonly value: number }
+  | { readonly type: 'u16' | 'i32' | 'u32' | 'f32'; readonly value: number }
   | { readonly type: 'bool'; readonly value: boolean }
   | { readonly type: 'string'; readonly value: string }
   | { readonly type: 'strings'; readonly value: readonly string[] };
@@ -25,13 +25,26 @@ export interface TensorEntry {
   readonly shape: readonly number[];
 }
 
-const VALUE_TYPE = { u32: 4, f32: 6, bool: 7, string: 8, strings: 9 } as const;
+const VALUE_TYPE = { u16: 2, u32: 4, i32: 5, f32: 6, bool: 7, string: 8, strings: 9 } as const;
 
 /** Bytes of a tensor's data, padding not counted. */
 export function tensorBytes({ type, shape }: TensorEntry): number {
   const values = shape.reduce((product, size) => product * size, 1);
   if (type === 'q4_0') return (values / Q4_0.values) * Q4_0.bytes;
   return values * (type === 'f16' ? 2 : 4);
+}
+
+/** Of a model in several files, what each says of itself (llama.cpp's gguf-split). */
+export function splitMetadata(
+  file: number,
+  files: number,
+  tensors: number,
+): ReadonlyMap<string, MetadataValue> {
+  return new Map<string, MetadataValue>([
+    ['split.no', { type: 'u16', value: file }],
+    ['split.count', { type: 'u16', value: files }],
+    ['split.tensors.count', { type: 'i32', value: tensors }],
+  ]);
 }
 
 /** Bytes of padding after data of this length. */
@@ -51,7 +64,11 @@ export function encodeHeader(
     writer.string(key);
     writer.u32(VALUE_TYPE[entry.type]);
     switch (entry.type) {
+      case 'u16':
+        writer.bytes(Uint8Array.of(entry.value & 255, entry.value >> 8));
+        break;
       case 'u32':
+      case 'i32':
         writer.u32(entry.value);
         break;
       case 'f32':

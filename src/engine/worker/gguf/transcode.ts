@@ -1,7 +1,7 @@
 /**
- * A package's weights as a GGUF file, shard by shard.
+ * A package's weights as a GGUF file, or several where they are large, shard by shard.
  *
- *   tensor-cache.json --plan--> header
+ *   tensor-cache.json --plan--> headers
  *   shard --each parameter--> rows of its tensors, repacked --> piece, piece, ...
  *
  * Matrices stay what they are (4-bit groups become Q4_0 blocks, see numbers.ts); vectors become float32, and so do 4-bit
@@ -10,7 +10,7 @@
  * is less than the largest tensor and 64 MiB.
  */
 import { HypnosError } from '../../../shared/errors.ts';
-import { encodeHeader, paddingAfter, Q4_0, tensorBytes } from './format.ts';
+import { encodeHeader, paddingAfter, Q4_0, splitMetadata, tensorBytes } from './format.ts';
 import type { MetadataValue, TensorEntry, TensorType } from './format.ts';
 import { fromHalf, packQ4, toHalves, unpackQ4 } from './numbers.ts';
 import { ROPE_FACTORS, ropeFactors, rowRanges, sourceRow, unsupported } from './plan.ts';
@@ -36,30 +36,48 @@ interface Step {
   readonly entries: readonly TensorEntry[];
 }
 
-export interface Transcoding {
-  /** Of the whole file. */
-  readonly header: Uint8Array<ArrayBuffer>;
-  /** In order; `read` is called once a shard, in order. */
-  pieces(
-    read: (path: string) => Promise<Uint8Array<ArrayBuffer>>,
-  ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined>;
+/** Bytes of a file; what lies behind its header. */
+export interface Piece {
+  readonly file: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
 }
+
+export interface Transcoding {
+  /** Of each file. */
+  readonly headers: readonly Uint8Array<ArrayBuffer>[];
+  /** In order, file by file; `read` is called once a shard, in order. */
+  pieces(read: (path: string) => Promise<Uint8Array<ArrayBuffer>>): AsyncGenerator<Piece, void, undefined>;
+}
+
+/** Bytes of tensors in one file: with its header, less than 2 GiB. */
+const FILE_BYTES_MAX = 2 ** 31 - 2 ** 26;
 
 /**
  * @param shards `records` of tensor-cache.json
+ * @param fileBytesMax bytes of tensors in one file; a larger tensor has a file of its own
  * @throws HypnosError 'package-unsupported' for parameters or shapes that llama.cpp has no place for
  */
 export function planTranscoding(
   shards: readonly TensorShard[],
   model: Hyperparameters,
   metadata: ReadonlyMap<string, MetadataValue>,
+  fileBytesMax = FILE_BYTES_MAX,
 ): Transcoding {
   const steps = planSteps(shards, model);
   const factors = ropeFactors(model);
   const entries = [...steps.values()].flatMap((step) => step.entries);
   if (factors) entries.push({ ...ROPE_FACTORS, shape: [factors.length] });
+  const files = splitEntries(entries, fileBytesMax);
+  const fileOf = new Map(files.flatMap((list, file) => list.map(({ name }) => [name, file])));
+  function* inFile(name: string, all: Iterable<Uint8Array<ArrayBuffer>>): Generator<Piece, void, undefined> {
+    for (const bytes of all) yield { file: fileOf.get(name) ?? 0, bytes };
+  }
   return {
-    header: encodeHeader(metadata, entries),
+    headers: files.map((list, file) => {
+      if (files.length === 1) return encodeHeader(metadata, list);
+      const split = splitMetadata(file, files.length, entries.length);
+      return encodeHeader(file === 0 ? new Map([...metadata, ...split]) : split, list);
+    }),
     pieces: async function* (read) {
       let heldWords: { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> } | null = null;
       for (const shard of shards) {
@@ -81,14 +99,33 @@ export function planTranscoding(
               words: step.words && take(heldWords, step.words.name),
               values: slice(tensor),
             };
-            yield* pieces(source, range, entry);
+            yield* inFile(entry.name, pieces(source, range, entry));
           }
           heldWords = null;
         }
       }
-      if (factors) yield* withPadding(new Uint8Array(factors.buffer), factors.byteLength);
+      if (factors) {
+        const bytes = new Uint8Array(factors.buffer);
+        yield* inFile(ROPE_FACTORS.name, withPadding(bytes, bytes.length));
+      }
     },
   };
+}
+
+/** Each file's tensors, in order. */
+function splitEntries(entries: readonly TensorEntry[], fileBytesMax: number): readonly TensorEntry[][] {
+  const files: TensorEntry[][] = [[]];
+  let bytes = 0;
+  for (const entry of entries) {
+    const length = tensorBytes(entry) + paddingAfter(tensorBytes(entry));
+    if (bytes > 0 && bytes + length > fileBytesMax) {
+      files.push([]);
+      bytes = 0;
+    }
+    files.at(-1)?.push(entry);
+    bytes += length;
+  }
+  return files;
 }
 
 function planSteps(shards: readonly TensorShard[], model: Hyperparameters): ReadonlyMap<string, Step> {

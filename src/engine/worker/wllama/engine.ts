@@ -20,6 +20,7 @@ import type {
   LoadProgress,
   LoadedModel,
   PackageLocation,
+  ThreadMeasurement,
 } from '../../shared/api.ts';
 import { toHypnosError } from '../errors.ts';
 import { ProgressMeter } from '../progress.ts';
@@ -30,12 +31,15 @@ import { CompletionSession } from './session.ts';
 interface Loaded {
   readonly session: CompletionSession;
   readonly runtime: LlamaRuntime;
+  /** Absent: there is nothing to find out. */
+  measureThreads?: ((signal: AbortSignal) => Promise<ThreadMeasurement>) | undefined;
 }
 
 export class WllamaEngine implements Omit<EngineApi, 'ping' | 'onDeviceLost' | 'load'> {
   #loading: AbortController | null = null;
   #loaded: Loaded | null = null;
   #running: { readonly id: string; readonly stop: AbortController } | null = null;
+  #measuring: { readonly stop: AbortController; readonly ended: Promise<unknown> } | null = null;
 
   report(): Promise<DeviceReport> {
     return reportDevice(globalThis);
@@ -51,7 +55,25 @@ export class WllamaEngine implements Omit<EngineApi, 'ping' | 'onDeviceLost' | '
     this.#running?.stop.abort();
     const loaded = this.#loaded;
     this.#loaded = null;
+    this.#measuring?.stop.abort();
+    await this.#measuring?.ended; // two starts of llama.cpp must not overlap
     await loaded?.runtime.exit();
+  }
+
+  async measureThreads(): Promise<ThreadMeasurement | null> {
+    const loaded = this.#loaded;
+    if (!loaded?.measureThreads || this.#running || this.#measuring) return null;
+    const stop = new AbortController();
+    const ended = loaded.measureThreads(stop.signal).catch((error: unknown) => {
+      // The guess holds.
+      if (!stop.signal.aborted) console.warn('threads could not be measured', error);
+      return null;
+    });
+    this.#measuring = { stop, ended };
+    const measured = await ended;
+    this.#measuring = null;
+    if (!stop.signal.aborted) loaded.measureThreads = undefined; // once is enough, if it fails too
+    return measured;
   }
 
   async load(
@@ -83,6 +105,7 @@ export class WllamaEngine implements Omit<EngineApi, 'ping' | 'onDeviceLost' | '
     const loaded = this.#loaded;
     if (!loaded) return { ok: false, error: new HypnosError('model-not-loaded').toCoded() };
     if (this.#running) return { ok: false, error: new HypnosError('engine-busy').toCoded() };
+    this.#measuring?.stop.abort();
     const stop = new AbortController();
     this.#running = { id: request.id, stop };
     try {
@@ -128,19 +151,18 @@ export class WllamaEngine implements Omit<EngineApi, 'ping' | 'onDeviceLost' | '
       options.contextWindowSize ?? manifest.context_window_size,
       readOptions,
     );
-    const { contextWindowSize, template, tokenizer } = opened;
+    const { contextWindowSize, template, tokenizer, model } = opened;
 
     meter.begin('weights', opened.weightBytes);
     const weights = await opened.weights(readOptions);
     const { LlamaRuntime } = await code;
     if (signal.aborted) throw new HypnosError('cancelled');
     meter.begin('starting');
-    const measured = options.threads === undefined ? await LlamaRuntime.measure(options, signal) : null;
-    const runtime = await LlamaRuntime.load({
-      model: weights,
-      contextWindowSize,
-      threads: options.threads ?? measured?.threads ?? 1,
-    });
+    const { threads, measured, isMeasurable } =
+      options.threads === undefined
+        ? LlamaRuntime.chooseThreads(model, options.threadMeasurements ?? [])
+        : { threads: options.threads, isMeasurable: false };
+    const runtime = await LlamaRuntime.load({ model: weights, contextWindowSize, threads });
     if (signal.aborted) {
       await runtime.exit();
       throw new HypnosError('cancelled');
@@ -148,6 +170,7 @@ export class WllamaEngine implements Omit<EngineApi, 'ping' | 'onDeviceLost' | '
     this.#loaded = {
       runtime,
       session: new CompletionSession(runtime, tokenizer, template, contextWindowSize),
+      ...(isMeasurable ? { measureThreads: (stop) => LlamaRuntime.measure(model, stop) } : {}),
     };
     meter.begin('ready');
     return {

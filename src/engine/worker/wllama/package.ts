@@ -2,13 +2,14 @@
  * A package as llama.cpp takes it in, read through a PackageReader: nothing unverified is looked at.
  *
  *   mlc-chat-config.json, tokenizer.json, tensor-cache.json -> template, tokenizer, plan
- *   shard, shard, ... -> pieces of GGUF -> Blob: the browser keeps those outside this worker's memory
+ *   shard, shard, ... -> pieces of GGUF -> Blobs: the browser keeps those outside this worker's memory
  */
 import { REQUIRED_FILES } from '../../../packages/manifest.ts';
 import type { PackageReader, ReadOptions } from '../../../packages/reader.ts';
 import { listShards } from '../artifacts.ts';
 import { parseJson } from '../errors.ts';
 import { metadataOf, readHyperparameters } from '../gguf/plan.ts';
+import type { Hyperparameters } from '../gguf/plan.ts';
 import { planTranscoding } from '../gguf/transcode.ts';
 import type { TensorShard } from '../gguf/transcode.ts';
 import { readTemplate } from '../prompt.ts';
@@ -17,14 +18,15 @@ import { readTokenizer } from '../tokenizer.ts';
 import type { Tokenizer } from '../tokenizer.ts';
 
 export interface OpenPackage {
+  readonly model: Hyperparameters;
   readonly template: ChatTemplate;
   readonly tokenizer: Tokenizer;
   /** Tokens. */
   readonly contextWindowSize: number;
   /** Bytes of the shards. */
   readonly weightBytes: number;
-  /** Reads and transcodes the weights. @throws HypnosError of the reader, or 'package-unsupported' */
-  weights(options: ReadOptions): Promise<Blob>;
+  /** Reads and transcodes the weights: GGUF files. @throws HypnosError of the reader, or 'package-unsupported' */
+  weights(options: ReadOptions): Promise<readonly Blob[]>;
 }
 
 /** Bytes of the files that `openPackage` reads. */
@@ -33,12 +35,14 @@ export const openingBytes = (reader: PackageReader): number =>
 
 /**
  * @param contextWindowSize tokens wished for; at most the package's own
+ * @param fileBytesMax as planTranscoding's
  * @throws HypnosError of the reader; 'package-unsupported' where llama.cpp has no place for something
  */
 export async function openPackage(
   reader: PackageReader,
   contextWindowSize: number,
   options: ReadOptions,
+  fileBytesMax?: number,
 ): Promise<OpenPackage> {
   const small = new Map(
     await Promise.all(REQUIRED_FILES.map(async (name) => [name, await reader.read(name, options)] as const)),
@@ -53,17 +57,19 @@ export async function openPackage(
     (tensorCache as { records: readonly TensorShard[] }).records,
     model,
     metadataOf(model, window, template.stopTokens[0] ?? 0),
+    fileBytesMax,
   );
   return {
+    model,
     template,
     tokenizer: readTokenizer(parseJson(small, 'tokenizer.json')),
     contextWindowSize: window,
     weightBytes: shards.reduce((sum, shard) => sum + shard.bytes, 0),
     weights: async (readOptions) => {
-      const pieces = [new Blob([transcoding.header])];
-      for await (const piece of transcoding.pieces((path) => reader.read(path, readOptions)))
-        pieces.push(new Blob([piece]));
-      return new Blob(pieces);
+      const files = transcoding.headers.map((header) => [new Blob([header])]);
+      for await (const { file, bytes } of transcoding.pieces((path) => reader.read(path, readOptions)))
+        files[file]?.push(new Blob([bytes]));
+      return files.map((pieces) => new Blob(pieces));
     },
   };
 }

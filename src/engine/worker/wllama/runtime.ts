@@ -11,13 +11,15 @@ import { mainUrl, threadUrl } from 'virtual:wllama-scripts';
 import { trustedScriptUrl } from '../../../platform/trustedTypes.ts';
 import { HypnosError } from '../../../shared/errors.ts';
 import type { SamplingSettings } from '../../../shared/types.ts';
-import type { LoadOptions, ThreadMeasurement } from '../../shared/api.ts';
+import type { ThreadMeasurement } from '../../shared/api.ts';
 import { tokenIds, tokenName } from '../gguf/plan.ts';
-import { isStillValid, measureThreads, modelOfZeros } from './threads.ts';
-import type { DecodeSpeed } from './threads.ts';
+import type { Hyperparameters } from '../gguf/plan.ts';
+import { findMeasurement, guessedThreads, measureThreads, modelOfZeros, shapeOf } from './threads.ts';
+import type { Circumstances, DecodeRun } from './threads.ts';
 
 export interface RuntimeOptions {
-  readonly model: Blob;
+  /** GGUF: the files of one model, in order. */
+  readonly model: readonly Blob[];
   /** Tokens. */
   readonly contextWindowSize: number;
   readonly threads: number;
@@ -40,43 +42,51 @@ export class LlamaRuntime {
     return new LlamaRuntime(await startLlama(options));
   }
 
-  /**
-   * The measurement at hand if it is of this device and engine, else a new one, which takes a second or two.
-   * @returns null where threads are not to be had (the page is not isolated) or could not be measured
-   * @throws HypnosError 'cancelled'
-   */
-  static async measure(
-    { threadMeasurement: known }: Pick<LoadOptions, 'threadMeasurement'>,
-    signal: AbortSignal,
-  ): Promise<ThreadMeasurement | null> {
-    if (!self.crossOriginIsolated) return null;
-    const cores = navigator.hardwareConcurrency;
-    const version = Wllama.getLibllamaVersion();
-    if (isStillValid(known, cores, version)) return known;
-    const model = modelOfZeros(MEASURED_CONTEXT);
-    const speed: DecodeSpeed = async (threads, tokens, stop) => {
-      const runtime = await LlamaRuntime.load({ model, contextWindowSize: MEASURED_CONTEXT, threads });
-      const tokensPerSecond = await runtime.#decodeSpeed(tokens).finally(() => runtime.exit());
-      if (stop.aborted) throw new HypnosError('cancelled');
-      return tokensPerSecond;
-    };
-    try {
-      return await measureThreads(speed, cores, version, signal);
-    } catch (error) {
-      // A model that answers on one thread is better than none.
-      if (signal.aborted) throw error;
-      console.warn('threads could not be measured', error);
-      return null;
-    }
+  /** Threads to load a package with: as measured, else guessed. `isMeasurable`: `measure` would find something out. */
+  static chooseThreads(
+    model: Hyperparameters,
+    known: readonly ThreadMeasurement[],
+  ): { readonly threads: number; readonly measured?: ThreadMeasurement; readonly isMeasurable: boolean } {
+    if (!self.crossOriginIsolated) return { threads: 1, isMeasurable: false };
+    const circumstances = circumstancesOf(model);
+    const measured = findMeasurement(known, circumstances);
+    if (measured) return { threads: measured.threads, measured, isMeasurable: false };
+    return { threads: guessedThreads(circumstances.cores), isMeasurable: true };
   }
 
-  /** llama.cpp's own clock, prompt not counted. @returns tokens per second */
-  async #decodeSpeed(tokens: number): Promise<number> {
+  /**
+   * Takes seconds.
+   * @throws HypnosError 'cancelled' at once when `signal` says so; whatever the library throws
+   */
+  static measure(model: Hyperparameters, signal: AbortSignal): Promise<ThreadMeasurement> {
+    const { file, tokens } = modelOfZeros(model, MEASURED_CONTEXT);
     const request = { prompt: tokenName(1), max_tokens: tokens, temperature: 0, ignore_eos: true };
-    const { timings } = (await this.#wllama.createCompletion(request)) as unknown as {
-      readonly timings: { readonly predicted_per_second: number };
+    const decode: DecodeRun = async (threads, limit) => {
+      const started = performance.now();
+      const slow = AbortSignal.timeout(limit);
+      const stop = AbortSignal.any([signal, slow]);
+      const work = async () => {
+        const wllama = await startLlama(
+          { model: [file], contextWindowSize: MEASURED_CONTEXT, threads },
+          stop,
+        );
+        // llama.cpp's own clock, prompt not counted.
+        const { timings } = (await wllama
+          .createCompletion(request)
+          .finally(() => wllama.exit())) as unknown as {
+          readonly timings: { readonly predicted_per_second: number };
+        };
+        return timings.predicted_per_second;
+      };
+      try {
+        const tokensPerSecond = await orCancelled(work(), stop);
+        return { tokensPerSecond, milliseconds: performance.now() - started };
+      } catch (error) {
+        if (slow.aborted && !signal.aborted) return null;
+        throw error;
+      }
     };
-    return timings.predicted_per_second;
+    return measureThreads(decode, circumstancesOf(model));
   }
 
   get threads(): number {
@@ -121,15 +131,28 @@ export class LlamaRuntime {
   }
 }
 
-/** llama.cpp with a model, as the library hands it over. Throws what the library throws. */
-export async function startLlama({ model, contextWindowSize, threads }: RuntimeOptions): Promise<Wllama> {
+const circumstancesOf = (model: Hyperparameters): Circumstances => ({
+  cores: navigator.hardwareConcurrency,
+  engineVersion: Wllama.getLibllamaVersion(),
+  shape: shapeOf(model),
+});
+
+/**
+ * llama.cpp with a model, as the library hands it over.
+ * @param signal ends its worker at once, whatever that does: calls to it then never settle
+ * @throws HypnosError 'cancelled'; what the library throws
+ */
+export async function startLlama(
+  { model, contextWindowSize, threads }: RuntimeOptions,
+  signal?: AbortSignal,
+): Promise<Wllama> {
   const wllama = new Wllama(
     { default: new URL(wasmUrl, self.location.href).href },
     { suppressNativeLog: true, logger: LoggerWithoutDebug },
   );
   wllama.setCompat(null); // its default is another origin
-  await withOwnWorkers(threads, () =>
-    wllama.loadModel([model], {
+  const load = () =>
+    wllama.loadModel([...model], {
       n_ctx: contextWindowSize,
       n_threads: threads,
       n_gpu_layers: 0,
@@ -137,8 +160,8 @@ export async function startLlama({ model, contextWindowSize, threads }: RuntimeO
       n_batch: PREFILL_CHUNK,
       n_ubatch: PREFILL_CHUNK,
       warmup: false,
-    }),
-  );
+    });
+  await withOwnWorkers(threads, load, signal);
   // The library does not look at whether llama.cpp took the model.
   if (wllama.getModelMetadata().hparams.nVocab === 0) {
     await wllama.exit();
@@ -163,7 +186,26 @@ export function samplingParameters(sampling: SamplingSettings): Readonly<Record<
   };
 }
 
-async function withOwnWorkers<T>(threads: number, action: () => Promise<T>): Promise<T> {
+async function orCancelled<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let onAbort = () => {};
+  const cancelled = new Promise<never>((_, reject) => {
+    onAbort = () => {
+      reject(new HypnosError('cancelled'));
+    };
+  });
+  signal.addEventListener('abort', onAbort);
+  if (signal.aborted) onAbort();
+  return Promise.race([work, cancelled]).finally(() => {
+    signal.removeEventListener('abort', onAbort);
+  });
+}
+
+async function withOwnWorkers<T>(
+  threads: number,
+  action: () => Promise<T>,
+  signal = new AbortController().signal,
+): Promise<T> {
+  if (signal.aborted) throw new HypnosError('cancelled');
   const Original = self.Worker;
   const options = {
     pathConfig: { 'wllama.wasm': new URL(wasmUrl, self.location.href).href },
@@ -181,10 +223,13 @@ async function withOwnWorkers<T>(threads: number, action: () => Promise<T>): Pro
       this.addEventListener('error', (event) => {
         onDeath(new HypnosError('engine-crashed', { message: event.message || 'llama.cpp did not start' }));
       });
+      signal.addEventListener('abort', () => {
+        this.terminate();
+      });
     }
   };
   try {
-    return await Promise.race([action(), died]);
+    return await orCancelled(Promise.race([action(), died]), signal);
   } finally {
     self.Worker = Original;
   }
