@@ -37,7 +37,7 @@ try {
     </StrictMode>,
   );
   loadDefaultModel(stores, shell.getState().servedLocally);
-  tidyPackages();
+  tidyPackages(stores);
 } catch (error) {
   await startI18n('zh-CN');
   root.render(<RecoveryScreen error={error} />);

@@ -203,6 +203,11 @@ export interface ModelActions {
   measureSpeed(): Promise<GenerationStats>;
   /** Looks again which packages there are. Never rejects. */
   refreshPackages(): Promise<void>;
+  /**
+   * Another tab brought packages, or removed these: looks again, once the answers that are being written have ended. What runs
+   * or is wanted here and was removed is unloaded and becomes `missing`. Never rejects.
+   */
+  packagesChanged(removed: readonly PackageId[]): Promise<void>;
 }
 export type { EngineState } from '../engine/client/types.ts';
 export type {
