@@ -39,7 +39,7 @@ try {
     </StrictMode>,
   );
   loadDefaultModel(stores, shell.getState().servedLocally);
-  tidyPackages();
+  tidyPackages(stores);
 } catch (error) {
   // In the language of the settings, if they can be read and its sentences come; the screen says the main things in both.
   const { locale } = parseSettings(browserStorage().read(SETTINGS_KEY));

@@ -65,10 +65,16 @@ export function loadDefaultModel(stores: StoresHandle, servedLocally: boolean): 
   });
 }
 
-/** Frees what removed packages and broken-off imports left behind; in the background, it needs nobody. */
-export function tidyPackages(): void {
+/**
+ * Frees what removed packages and broken-off imports left behind, then follows what other tabs bring and remove; in the
+ * background, it needs nobody.
+ */
+export function tidyPackages({ model }: StoresHandle): void {
   void import('../state/manager.ts').then(
-    ({ tidyAtStart }) => tidyAtStart(),
+    ({ tidyAtStart, followOtherTabs }) => {
+      followOtherTabs(model);
+      return tidyAtStart();
+    },
     () => undefined,
   );
 }

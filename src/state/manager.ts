@@ -67,6 +67,31 @@ export interface ManagerActions {
 }
 export type ManagerStore = StoreApi<ManagerState & ManagerActions>;
 
+/** Tabs tell each other here which packages they removed; none: others came, came back or were let go. */
+const CHANNEL_NAME = 'hypnos-packages';
+
+interface StoreMessage {
+  readonly removed: readonly PackageId[];
+}
+
+function tellOtherTabs(removed: readonly PackageId[] = []): void {
+  const channel = new BroadcastChannel(CHANNEL_NAME);
+  channel.postMessage({ removed } satisfies StoreMessage);
+  channel.close();
+}
+
+function onOtherTab(listener: (message: StoreMessage) => void): void {
+  // Never closed: stores live as long as the page.
+  new BroadcastChannel(CHANNEL_NAME).addEventListener('message', (event) => {
+    listener((event as MessageEvent<StoreMessage>).data);
+  });
+}
+
+/** Hears of what other tabs bring and remove: a model that is gone is not kept running here, and the page says so. */
+export function followOtherTabs(model: ModelStore): void {
+  onOtherTab(({ removed }) => void model.getState().packagesChanged(removed));
+}
+
 export function createManager(model: ModelStore, modelsUrl: string): ManagerStore {
   let worker: ImportWorker | null = null;
   const work = () => (worker ??= spawnImportWorker());
@@ -106,15 +131,36 @@ export function createManager(model: ModelStore, modelsUrl: string): ManagerStor
         set({ failure: { key, error: HypnosError.from(error, 'storage-unavailable').toCoded() } });
       }
       set({ job: null });
+      tellOtherTabs();
       await get().refresh();
       return value;
     }
 
-    async function change(key: PackageId, action: Promise<Result<null>>): Promise<void> {
+    async function change(
+      key: PackageId,
+      action: Promise<Result<null>>,
+      removed: readonly PackageId[] = [],
+    ): Promise<void> {
       const result = await action;
-      if (!result.ok) set({ failure: { key, error: result.error } });
+      if (result.ok) tellOtherTabs(removed);
+      else set({ failure: { key, error: result.error } });
       await get().refresh();
     }
+
+    async function readLeftovers(): Promise<void> {
+      const [pending, removed] = await Promise.all([
+        listRecords<PendingRecord>('pending'),
+        listRecords<InstalledRecord>('removed'),
+      ]);
+      set({
+        pending,
+        removed: removed.map((installed) => {
+          const { title, version } = contentOf(installed);
+          return { key: installed.key, title, origin: { version, installed } };
+        }),
+      });
+    }
+    onOtherTab(() => void readLeftovers());
 
     return {
       job: null,
@@ -125,18 +171,7 @@ export function createManager(model: ModelStore, modelsUrl: string): ManagerStor
       imported: null,
 
       refresh: async () => {
-        const [pending, removed] = await Promise.all([
-          listRecords<PendingRecord>('pending'),
-          listRecords<InstalledRecord>('removed'),
-          model.getState().refreshPackages(),
-        ]);
-        set({
-          pending,
-          removed: removed.map((installed) => {
-            const { title, version } = contentOf(installed);
-            return { key: installed.key, title, origin: { version, installed } };
-          }),
-        });
+        await Promise.all([readLeftovers(), model.getState().refreshPackages()]);
       },
       importFrom: async (source) => {
         const key = await run('import', null, async (onProgress) => {
@@ -165,7 +200,7 @@ export function createManager(model: ModelStore, modelsUrl: string): ManagerStor
         const isLoaded =
           (engine.phase === 'ready' || engine.phase === 'generating') && engine.model.id === key;
         if (isLoaded) await unload();
-        await change(key, work().remove(key));
+        await change(key, work().remove(key), [key]);
       },
       restore: (key) => change(key, work().restore(key)),
       discard: (key) => change(key, work().discard(key)),
@@ -201,13 +236,17 @@ export async function eraseInstalled(): Promise<void> {
   const { storage, locks } = navigator as { storage?: StorageManager; locks?: LockManager };
   if (!storage || !locks || !(await openRoom('staging'))) return;
   await locks.request(STORE_LOCK, async () => {
+    const installed = await listRecords<InstalledRecord>('installed');
     const root = await storage.getDirectory();
     await root.removeEntry(STORE_FOLDER, { recursive: true });
+    tellOtherTabs(installed.map(({ key }) => key));
   });
 }
 
 /** Held, shared, by every open page. */
 const PAGES_LOCK = 'hypnos-packages-pages';
+/** A page that was just closed or reloaded holds its lock for a moment longer. */
+const CLOSING_MS = 3000;
 
 /**
  * At a start with no other page open: removed packages go for good, and so do bytes that belong to nothing. Never rejects.
@@ -216,11 +255,12 @@ export async function tidyAtStart(): Promise<void> {
   const { locks } = navigator as { locks?: LockManager };
   if (!locks) return;
   await locks
-    .request(PAGES_LOCK, { ifAvailable: true }, async (lock) => {
-      if (!lock || !(await openRoom('staging'))) return;
+    .request(PAGES_LOCK, { signal: AbortSignal.timeout(CLOSING_MS) }, async () => {
+      if (!(await openRoom('staging'))) return;
       const worker = spawnImportWorker();
       await worker.tidy(true);
       worker.terminate();
+      tellOtherTabs(); // this one too, whose list may have been read before
     })
     .catch(() => undefined);
   void locks

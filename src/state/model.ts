@@ -127,6 +127,19 @@ export function createModelRoom(
         signal,
       ),
     refreshPackages: () => listPackages(),
+    packagesChanged: async (removed) => {
+      const before = store.getState().packages;
+      // First: what an answer that is being written says of its model stays with it.
+      await whenIdle();
+      await listPackages();
+      const id = packageOf(engine.getState()) ?? wanted?.id ?? null;
+      const isGone = !store.getState().packages.some((known) => known.id === id);
+      if (id === null || !removed.includes(id) || !isGone) return;
+      lastRun = before.find((known) => known.id === id) ?? lastRun;
+      await store.getState().unload();
+      set({ error: null });
+      showMissing();
+    },
   }));
 
   const listed = listPackages();
@@ -183,6 +196,8 @@ export function createModelRoom(
       .catch((error: unknown) => {
         const coded = HypnosError.from(error, 'engine-load-failed').toCoded();
         if (coded.code !== 'cancelled') store.setState({ error: coded });
+        // The list is of a time before it went.
+        if (coded.code === 'package-not-found') void listPackages();
       })
       .finally(() => {
         if (loading === mine) loading = null;

@@ -209,6 +209,11 @@ export interface ModelActions {
   compareEngines(onStep: (step: ComparisonStep) => void, signal: AbortSignal): Promise<EngineComparison>;
   /** Looks again which packages there are. Never rejects. */
   refreshPackages(): Promise<void>;
+  /**
+   * Another tab brought packages, or removed these: looks again, once the answers that are being written have ended. What runs
+   * or is wanted here and was removed is unloaded and becomes `missing`. Never rejects.
+   */
+  packagesChanged(removed: readonly PackageId[]): Promise<void>;
 }
 export type { EngineState } from '../engine/client/types.ts';
 export type { ComparisonStep, EngineComparison, EngineTrial } from './comparison.ts';

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ROOT } from '../../src/server/setup.mjs';
 import { scriptedEngine, startSite } from './harness.ts';
 import type { Browser, Site } from './harness.ts';
-import { flipByteInStore, offences, openScriptedPage, waitForPhase } from './support.ts';
+import { flipByteInStore, offences, openScriptedPage, storedBlobs, waitForPhase } from './support.ts';
 import type { ScriptedPage } from './support.ts';
 
 const DEMO = path.join(ROOT, 'public/models/hypnos-demo');
@@ -28,16 +28,6 @@ const button = (name: string | RegExp) => ({ name, exact: true }) as const;
 /** The demo's card: of the copy in this browser, or of the one on the server. */
 const installed = () => page.getByRole('article').filter({ hasText: /导入 ·|从地址 .* 安装/ });
 const served = () => page.getByRole('article').filter({ hasText: '随页面提供 ·' });
-const storedBlobs = () =>
-  page.evaluate(async () => {
-    const root = await navigator.storage.getDirectory();
-    const store = await root.getDirectoryHandle('hypnos-packages', { create: true });
-    const blobs = await store.getDirectoryHandle('blobs', { create: true });
-    let count = 0;
-    for await (const name of (blobs as unknown as { keys(): AsyncIterable<string> }).keys())
-      count += name.length > 0 ? 1 : 0;
-    return count;
-  });
 
 async function expectNoSidewaysScroll(): Promise<void> {
   expect(
@@ -75,17 +65,17 @@ describe('bringing a package', () => {
     await page.getByRole('textbox', { name: '本站地址' }).fill('models/hypnos-demo');
     await page.getByRole('button', button('从地址安装')).click();
     await installed().waitFor();
-    expect(await storedBlobs()).toBeGreaterThan(0);
+    expect(await storedBlobs(page)).toBeGreaterThan(0);
   });
 
   test('an address of another origin, or one without a package, is refused; nothing changes', async () => {
-    const before = await storedBlobs();
+    const before = await storedBlobs(page);
     for (const address of ['https://elsewhere.example/model/', 'models/nothing-here/']) {
       await page.getByRole('textbox', { name: '本站地址' }).fill(address);
       await page.getByRole('button', button('从地址安装')).click();
       await page.getByRole('alert').waitFor();
     }
-    expect(await storedBlobs()).toBe(before);
+    expect(await storedBlobs(page)).toBe(before);
     expect(await installed().count()).toBe(1);
   });
 });
@@ -160,11 +150,11 @@ describe('caring for it', () => {
 
 describe('letting it go', () => {
   test('removed, brought back, removed again, gone for good at the next start', async () => {
-    const count = await storedBlobs();
+    const count = await storedBlobs(page);
     await installed().getByRole('button', button('移除')).click();
     await page.getByText(/^已移除：/).waitFor();
     expect(await installed().count()).toBe(0);
-    expect(await storedBlobs()).toBe(count); // until the next start
+    expect(await storedBlobs(page)).toBe(count); // until the next start
     expect(await offences(page)).toEqual([]);
     await page.getByRole('button', button('恢复')).click();
     await installed().waitFor();
@@ -173,13 +163,7 @@ describe('letting it go', () => {
     await page.close();
     page = await browser.newPage(`${site.url}#/models`);
     await served().waitFor();
-    // What the browser still held open at one start goes at the one after.
-    const afterRestart = async () => {
-      await page.reload();
-      await served().waitFor();
-      return storedBlobs();
-    };
-    await expect.poll(afterRestart).toBe(0);
+    await expect.poll(() => storedBlobs(page)).toBe(0);
     await expect.poll(() => page.getByText(/^已移除：/).count()).toBe(0);
   });
 
@@ -193,9 +177,9 @@ describe('letting it go', () => {
       .setInputFiles({ name: 'damaged.hypnos', mimeType: 'application/zip', buffer: broken });
     await page.getByRole('alert').filter({ hasText: 'tokenizer.json' }).waitFor();
     await page.getByText(/^未完成的导入：/).waitFor();
-    expect(await storedBlobs()).toBeGreaterThan(0);
+    expect(await storedBlobs(page)).toBeGreaterThan(0);
     await page.getByRole('button', button('放弃并删除')).click();
-    await expect.poll(storedBlobs).toBe(0);
+    await expect.poll(() => storedBlobs(page)).toBe(0);
     expect(await installed().count()).toBe(0);
   });
 
@@ -231,7 +215,7 @@ test('erasing everything takes the installed models too', async () => {
   await page.goto(`${site.url}#/models`);
   await served().waitFor();
   expect(await installed().count()).toBe(0);
-  expect(await storedBlobs()).toBe(0);
+  expect(await storedBlobs(page)).toBe(0);
 });
 
 describe('what a graphics processor cannot do', () => {

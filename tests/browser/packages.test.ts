@@ -168,6 +168,18 @@ test('two tabs that import, remove and tidy up at once corrupt nothing', () =>
     expect(await first.evaluate(() => window.packages.orphans())).toEqual([]);
   }));
 
+test('a blob that is held open for a moment goes with the collection that met it', () =>
+  withPage(async (page) => {
+    await page.evaluate(async () => {
+      await window.packages.makeStick('held', 3, 30_000, 5);
+      await window.packages.importStick('held');
+      await window.packages.worker.remove((await window.packages.keyOf('held')) ?? '');
+    });
+    expect(await page.evaluate(() => window.packages.blobCount())).toBeGreaterThan(0);
+    expect(await page.evaluate(() => window.packages.tidyWhileHeld())).toMatchObject({ ok: true });
+    expect(await page.evaluate(() => window.packages.blobCount())).toBe(0);
+  }));
+
 test('a damaged store is noticed at load, found by verification, repaired from the source; a removal can be undone', () =>
   withPage(async (page) => {
     await page.evaluate(async () => {

@@ -67,6 +67,18 @@ export async function waitForServiceWorker(page: Page): Promise<void> {
   });
 }
 
+/** How many files of packages the store holds. */
+export const storedBlobs = (page: Page): Promise<number> =>
+  page.evaluate(async () => {
+    const root = await navigator.storage.getDirectory();
+    const store = await root.getDirectoryHandle('hypnos-packages', { create: true });
+    const blobs = await store.getDirectoryHandle('blobs', { create: true });
+    let count = 0;
+    for await (const name of (blobs as unknown as { keys(): AsyncIterable<string> }).keys())
+      count += name.length > 0 ? 1 : 0;
+    return count;
+  });
+
 /** Flips a bit of a file of an installed package, as a failing disk does. */
 export async function flipByteInStore(page: Page, file: string): Promise<void> {
   await page.evaluate(async (wanted) => {

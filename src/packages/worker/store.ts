@@ -12,6 +12,10 @@ import type { InstalledRecord, PendingRecord, StoreRoom } from '../installed.ts'
 import { createSha256 } from './sha256.ts';
 import type { Chunk } from './sources.ts';
 
+/** How long a collection waits, in all, for files that something still holds open. */
+const HELD_OPEN_MS = 2000;
+const TRY_AGAIN_MS = 100;
+
 /** Of the File System standard; the DOM typings lack it. */
 interface MovableHandle {
   move(folder: FileSystemDirectoryHandle, name: string): Promise<void>;
@@ -120,17 +124,19 @@ export class PackageStore {
   }
 
   /**
-   * Deletes what no record speaks of: blobs, unreadable records, everything in staging. What cannot be deleted now stays.
+   * Deletes what no record speaks of: blobs, unreadable records, everything in staging. What is held open for longer than a
+   * tab takes to close stays.
    * @param purge also the packages that were removed
    * @returns bytes freed
    */
   async collectGarbage(purge: boolean): Promise<number> {
     let freed = 0;
+    const giveUpAt = performance.now() + HELD_OPEN_MS;
     const remove = async (room: StoreRoom, name: string) => {
       const handle = await this.#rooms[room].getFileHandle(name).catch(() => null);
       const size = handle ? (await handle.getFile()).size : 0;
       try {
-        await this.#rooms[room].removeEntry(name, { recursive: true });
+        await removeOnceFree(this.#rooms[room], name, giveUpAt);
         freed += size;
       } catch {
         // Something still reads it; it goes with the next collection, and the others need not wait.
@@ -200,6 +206,23 @@ async function move(
   name: string,
 ): Promise<void> {
   await (handle as unknown as MovableHandle).move(folder, name);
+}
+
+async function removeOnceFree(
+  folder: FileSystemDirectoryHandle,
+  name: string,
+  giveUpAt: number,
+): Promise<void> {
+  for (;;) {
+    try {
+      await folder.removeEntry(name, { recursive: true });
+      return;
+    } catch (error) {
+      const isHeldOpen = error instanceof DOMException && error.name === 'NoModificationAllowedError';
+      if (!isHeldOpen || performance.now() > giveUpAt) throw error;
+      await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN_MS));
+    }
+  }
 }
 
 async function names(folder: FileSystemDirectoryHandle): Promise<readonly string[]> {

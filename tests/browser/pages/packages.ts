@@ -399,6 +399,17 @@ const test = {
   keyOf: async (id: string) =>
     (await listInstalled()).find(({ manifest }) => manifest.id === id)?.record.key ?? null,
   tidy: async (purge: boolean) => worker.tidy(purge),
+  /** Collects garbage while a blob of a removed package is held open, and let go only after the collection began. */
+  tidyWhileHeld: async () => {
+    const folder = await openRoom('blobs');
+    const [name = ''] = await names('blobs');
+    const writable = await (await folder!.getFileHandle(name)).createWritable();
+    const tidied = worker.tidy(true);
+    while ((await listRecords('removed')).length > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await writable.abort();
+    return tidied;
+  },
   /** Flips a bit of a blob in the store, as a failing disk does. */
   damage: async (id: string, path: string) => {
     const found = (await listInstalled()).find(({ manifest }) => manifest.id === id);

@@ -112,6 +112,67 @@ describe('the model', () => {
     expect(missing()).toBeNull();
   });
 
+  it('that another tab removed is let go when its answer has ended, and missed by name', async () => {
+    const brought = { ...SUMMARY, id: 'brought@1', title: { zh: '带来的', en: 'Brought' } };
+    let packages = [SUMMARY, brought];
+    const tab = openTab({ packages: () => packages });
+    const { model, chat } = tab.stores;
+    await model.getState().load(brought.id);
+    await chat.getState().send('?');
+    await eventually(() => tab.engine.generations.length).toBe(1);
+    packages = [SUMMARY];
+    const told = model.getState().packagesChanged([brought.id]);
+    expect(model.getState()).toMatchObject({ engine: { phase: 'ready' }, packages: [{}, {}] });
+    tab.engine.generations[0]?.end();
+    await told;
+    expect(model.getState()).toMatchObject({
+      engine: { phase: 'idle' },
+      wanted: false,
+      missing: { id: brought.id },
+      error: null,
+    });
+    await model.getState().ensureLoaded();
+    expect(tab.engine.loads).toEqual([brought.id, SUMMARY.id]);
+  });
+
+  it('that waits for the engine while another tab removes it is not loaded when the engine comes', async () => {
+    const brought = { ...SUMMARY, id: 'brought@1' };
+    let packages = [SUMMARY, brought];
+    const tab = openTab({ packages: () => packages, lease: 'waiting' });
+    const { model } = tab.stores;
+    await eventually(() => model.getState().packages.length).toBe(2);
+    await model.getState().load(brought.id);
+    packages = [SUMMARY];
+    await model.getState().packagesChanged([brought.id]);
+    tab.lease.set('held');
+    await eventually(() => model.getState().lease).toBe('held');
+    expect(tab.engine.loads).toEqual([]);
+    expect(model.getState().missing?.id).toBe(brought.id);
+  });
+
+  it('stays where another tab removed it and brought it back, or removed one that is not used here', async () => {
+    const brought = { ...SUMMARY, id: 'brought@1' };
+    const tab = openTab({ packages: () => [SUMMARY, brought] });
+    const { model } = tab.stores;
+    await model.getState().load(brought.id);
+    await model.getState().packagesChanged([brought.id]);
+    await model.getState().packagesChanged(['another@1']);
+    await model.getState().packagesChanged([]);
+    expect(model.getState()).toMatchObject({ engine: { phase: 'ready' }, missing: null });
+  });
+
+  it('that is gone when it is to be loaded leaves the list', async () => {
+    const brought = { ...SUMMARY, id: 'brought@1' };
+    let packages = [SUMMARY, brought];
+    const tab = openTab({ packages: () => packages });
+    const { model } = tab.stores;
+    await eventually(() => model.getState().packages.length).toBe(2);
+    packages = [SUMMARY];
+    tab.engine.loadError = 'package-not-found';
+    await model.getState().load(brought.id);
+    await eventually(() => model.getState().packages.map(({ id }) => id)).toEqual([SUMMARY.id]);
+  });
+
   it('that fails to load says why, and is not tried again by every screen', async () => {
     const tab = openTab();
     tab.engine.loadError = 'package-file-corrupt';

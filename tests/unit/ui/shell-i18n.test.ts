@@ -52,3 +52,21 @@ test('the recovery screen says in the other language what that language says its
   expect(english.other).toBe(`${zh.title}。${zh.kept}`);
   expect(zh.other).toBe(`${english.title}. ${english.kept}`);
 });
+
+test('every error code has its sentences, and no code is without', () => {
+  expect(Object.keys(zhCN.errors).sort()).toEqual([...HYPNOS_ERROR_CODES].sort());
+  for (const [code, { what, kept }] of Object.entries(zhCN.errors))
+    expect([code, what.length > 0 && kept.length > 0]).toEqual([code, true]);
+});
+
+test('a code of another version is unknown, not a crash', () => {
+  expect(knownCode('engine-crashed')).toBe('engine-crashed');
+  expect(knownCode('from-the-future')).toBe('unknown');
+});
+
+test('Chinese sentences use Chinese punctuation', () => {
+  for (const [key, text] of source) {
+    // A half-width comma, colon or bracket between two Han characters is a slip.
+    expect([key, /\p{Script=Han}[,:;?!()]\p{Script=Han}/u.test(text)]).toEqual([key, false]);
+  }
+});
