@@ -10,6 +10,7 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
+import axe
 import pytest
 from benchmark_samples import answers_file, right_answer, sample
 from openpyxl import load_workbook
@@ -233,3 +234,7 @@ def test_the_form_saves_as_it_goes_in_a_real_browser_and_never_asks_the_network(
     assert made.side == "second" and made.comment == "剂量有误"
     assert sorted(len(marks) for marks in made.marks.values()) == [5, 5]
     assert {value for marks in made.marks.values() for value in marks.values()} == {7.0}
+
+
+def test_axe_finds_nothing_in_the_form(study: Path) -> None:
+    assert axe.offences(study / "forms" / "r1.html") == []

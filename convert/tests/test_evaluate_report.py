@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from html.parser import HTMLParser
+from pathlib import Path
 
+import axe
 import pytest
 from benchmark_samples import answers_file, right_answer, sample
 
@@ -74,3 +76,9 @@ def test_regressions_examples_and_warnings_are_shown(report) -> None:
     assert {("after", "key_point_recall"), ("after", "accuracy"), ("after", "character_f1")} <= keys
     assert 'class="missing"' in page and "要点" in page and "qa-00" in page
     assert "are empty, looping or not Chinese" in page
+
+
+def test_axe_finds_nothing_in_either_language(report, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    page.write_text(report[0], "utf-8")
+    assert axe.offences(page) == []

@@ -6,6 +6,7 @@
 import i18next from 'i18next';
 import { initReactI18next } from 'react-i18next';
 import type crisis from './zh-CN/crisis.json';
+import type device from './zh-CN/device.json';
 import type dose from './zh-CN/dose.json';
 import zhCN from './zh-CN/index.ts';
 import type library from './zh-CN/library.json';
@@ -16,6 +17,7 @@ type Strings<Tree> = { readonly [Key in keyof Tree]: Tree[Key] extends string ? 
 /** With the namespaces that come with their screens: src/i18n/<namespace>.ts. */
 type Source = typeof zhCN & {
   readonly crisis: typeof crisis;
+  readonly device: typeof device;
   readonly dose: typeof dose;
   readonly library: typeof library;
   readonly manager: typeof manager;

@@ -1,4 +1,4 @@
-/** The CPU engine in the real page with its real worker: what a first visit measures. */
+/** The two engines in the real page with its real worker: what a first visit measures, and the comparison. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { launchBrowser, startSite } from './harness.ts';
@@ -28,4 +28,32 @@ test('a first visit answers first, and measures the threads in the pause behind 
   const [measured] = JSON.parse((await kept())!) as { threads: number; cores: number }[];
   expect(measured?.threads).toBeGreaterThan(0);
   expect(measured?.cores).toBe(await page.evaluate(() => navigator.hardwareConcurrency));
+});
+
+test('both engines are compared, what ran before runs again, and the choice is remembered', async () => {
+  await page.getByRole('link', { name: /^模型/ }).first().click();
+  const start = page.getByRole('button', { name: '比较两种运行方式' });
+
+  await start.click();
+  await page.getByRole('button', { name: '取消', exact: true }).last().click();
+  await page.getByText('已取消，原来的运行方式已恢复。').waitFor({ timeout: ENGINE_TIMEOUT_MS });
+  await waitForPhase(page, 'ready');
+  await page.getByText('正在处理器上运行').waitFor();
+
+  await start.click();
+  const table = page.getByRole('table', { name: '两种运行方式的比较' });
+  await table.waitFor({ timeout: 2 * ENGINE_TIMEOUT_MS });
+  const rows = await table.getByRole('row').allInnerTexts();
+  expect(rows).toHaveLength(5);
+  for (const row of rows.slice(1)) expect(row).not.toContain('—');
+  await page.getByText(/^建议用/).waitFor();
+  await waitForPhase(page, 'ready');
+  await page.getByText('正在处理器上运行').waitFor();
+  expect(await page.evaluate(() => localStorage.getItem('hypnos.settings'))).toBeNull();
+
+  await page.getByRole('button', { name: '用图形处理器' }).click();
+  await page.getByText('正在图形处理器上运行').waitFor({ timeout: ENGINE_TIMEOUT_MS });
+  expect(await page.evaluate(() => localStorage.getItem('hypnos.settings'))).toContain('"web-llm"');
+  await page.getByRole('button', { name: '用处理器' }).click();
+  await page.getByText('正在处理器上运行').waitFor({ timeout: ENGINE_TIMEOUT_MS });
 });

@@ -383,10 +383,10 @@ def _examples(sources: Sources, run: Result) -> str:
         )
         parts.append(
             f"<details><summary><code>{html.escape(id)}</code> {html.escape(item['question'])} "
-            f"<b>{recall[id]:.0f}%</b></summary><h4>{both('回答（AI 生成）', 'Answer (AI-generated)')}</h4>"
+            f"<b>{recall[id]:.0f}%</b></summary><h3>{both('回答（AI 生成）', 'Answer (AI-generated)')}</h3>"
             f'<blockquote lang="zh">{html.escape(answer["text"]) or "—"}</blockquote>'
-            f'<h4>{both("要点", "Key points")}</h4><ul class="points">{points}{wrong}</ul>'
-            f"<h4>{both('参考答案', 'Reference')}</h4>"
+            f'<h3>{both("要点", "Key points")}</h3><ul class="points">{points}{wrong}</ul>'
+            f"<h3>{both('参考答案', 'Reference')}</h3>"
             f'<blockquote lang="zh">{html.escape(item["reference"])}</blockquote>'
             "</details>"
         )

@@ -1,7 +1,6 @@
 /** The source locale: its keys type every `t()`. */
 import chat from './chat.json';
 import common from './common.json';
-import device from './device.json';
 import errors from './errors.json';
 import history from './history.json';
 import models from './models.json';
@@ -9,4 +8,4 @@ import settings from './settings.json';
 import shell from './shell.json';
 import shortcuts from './shortcuts.json';
 
-export default { chat, common, device, errors, history, models, settings, shell, shortcuts } as const;
+export default { chat, common, errors, history, models, settings, shell, shortcuts } as const;

@@ -327,7 +327,7 @@ async function readSmall(
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
   for await (const chunk of readFile(folder, path, context)) {
-    chunks.push(chunk);
+    chunks.push(chunk.slice());
     length += chunk.length;
     if (length > limit) throw tooLarge();
   }

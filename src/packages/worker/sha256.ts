@@ -1,8 +1,9 @@
 /**
  * SHA-256 of a file that arrives in chunks, in little memory.
  *
- *   up to 32 MiB (a shard) --gathered in one buffer, reused--> WebCrypto: the processor's own instructions, on another thread
- *   more ---------------------------------------------------> WebAssembly, chunk by chunk: WebCrypto hashes no streams
+ *   one chunk that is the whole file ----------------------------> WebCrypto: the processor's own instructions, another thread
+ *   up to 32 MiB in chunks --gathered in one buffer, reused------> WebCrypto
+ *   more --------------------------------------------------------> WebAssembly, chunk by chunk: WebCrypto hashes no streams
  */
 import { createSHA256 } from 'hash-wasm';
 import { toHex } from '../installed.ts';
@@ -35,23 +36,38 @@ export function releaseSha256(): void {
 }
 
 class GatheredSha256 implements Sha256 {
-  readonly #buffer: Chunk;
+  readonly #bytes: number;
+  #buffer: Chunk | null = null;
   #filled = 0;
+  #whole: Promise<string> | null = null;
 
   constructor(bytes: number) {
-    this.#buffer = spare && spare.length >= bytes ? spare : new Uint8Array(bytes);
-    spare = null;
+    this.#bytes = bytes;
   }
 
   update(chunk: Chunk): void {
+    if (chunk.length === this.#bytes) {
+      this.#whole = digest(chunk);
+      return;
+    }
+    if (!this.#buffer) {
+      this.#buffer = spare && spare.length >= this.#bytes ? spare : new Uint8Array(this.#bytes);
+      spare = null;
+    }
     this.#buffer.set(chunk, this.#filled);
     this.#filled += chunk.length;
   }
 
   async digest(): Promise<string> {
-    // WebCrypto copies before it returns: the buffer is free for the next file.
-    const digest = crypto.subtle.digest('SHA-256', this.#buffer.subarray(0, this.#filled));
-    spare = this.#buffer;
-    return toHex(new Uint8Array(await digest));
+    if (this.#whole) return this.#whole;
+    const hex = digest(this.#buffer?.subarray(0, this.#filled) ?? new Uint8Array(0));
+    spare = this.#buffer ?? spare;
+    return hex;
   }
+}
+
+/** WebCrypto copies before it returns: the bytes are free for other use. */
+async function digest(bytes: Chunk): Promise<string> {
+  const hashing = crypto.subtle.digest('SHA-256', bytes);
+  return toHex(new Uint8Array(await hashing));
 }

@@ -6,9 +6,10 @@ import { HypnosError } from '../../shared/errors.ts';
 import type { SourceDescriptor } from '../source.ts';
 import { openArchive } from './archive.ts';
 
-/** One read, one write. */
-const CHUNK_BYTES = 2 * 2 ** 20;
+/** One read, one write: a shard of weights as a whole. */
+const CHUNK_BYTES = 32 * 2 ** 20;
 
+/** Valid until the next one is asked for. */
 export type Chunk = Uint8Array<ArrayBuffer>;
 
 export interface OpenSource {
@@ -53,22 +54,43 @@ function openBlobs(kind: OpenSource['kind'], name: string, blobs: ReadonlyMap<st
 }
 
 /**
- * A blob in chunks; the next one is on its way while the caller has the last. Blob.stream() would take less memory, but its
- * pieces of 64 KiB take three times as long (tests/bench/import.bench.ts). Small chunks, because what arrayBuffer() allocates
- * stays until the garbage collector comes by.
+ * A blob in chunks; the next one is on its way while the caller has the last. Large ones, because each read costs a round
+ * through the browser's process; their memory is given back by hand, because the garbage collector comes by only after
+ * gigabytes. Blob.stream() reads pieces of 64 KiB, three times slower (tests/bench/import.bench.ts).
  */
 export async function* chunksOf(blob: Blob): AsyncGenerator<Chunk> {
   const readAt = (offset: number) => {
+    if (offset >= blob.size) return null;
     const reading = blob.slice(offset, offset + CHUNK_BYTES).arrayBuffer();
     reading.catch(() => {}); // reported where it is awaited
     return reading;
   };
   let next = readAt(0);
-  for (let offset = 0; offset < blob.size; offset += CHUNK_BYTES) {
-    const chunk = new Uint8Array(await next);
-    if (offset + CHUNK_BYTES < blob.size) next = readAt(offset + CHUNK_BYTES);
-    yield chunk;
+  try {
+    for (let offset = CHUNK_BYTES; next; offset += CHUNK_BYTES) {
+      const buffer: ArrayBuffer = await next;
+      next = readAt(offset);
+      try {
+        yield new Uint8Array(buffer);
+      } finally {
+        release(buffer);
+      }
+    }
+  } finally {
+    // Broken off: the chunk that was on its way.
+    next?.then(release, () => {});
   }
+}
+
+/**
+ * Frees a buffer's memory now, by sending it to a port that nobody hears. ArrayBuffer.transfer() empties only JavaScript's
+ * half of a buffer that the browser made; the browser's own half keeps the memory.
+ */
+function release(buffer: ArrayBuffer): void {
+  const { port1, port2 } = new MessageChannel();
+  port2.close();
+  port1.postMessage(null, [buffer]);
+  port1.close();
 }
 
 async function* readBlob(blob: Blob, path: string, signal: AbortSignal): AsyncGenerator<Chunk> {

@@ -1,3 +1,4 @@
+import '../../i18n/device.ts';
 import { Copy } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { useModel } from '../../state/hooks.ts';

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import en from '../../../src/i18n/en/index.ts';
 import crisis from '../../../src/i18n/zh-CN/crisis.json' with { type: 'json' };
+import device from '../../../src/i18n/zh-CN/device.json' with { type: 'json' };
 import dose from '../../../src/i18n/zh-CN/dose.json' with { type: 'json' };
 import zhCN from '../../../src/i18n/zh-CN/index.ts';
 import library from '../../../src/i18n/zh-CN/library.json' with { type: 'json' };
@@ -22,7 +23,7 @@ const placeholders = (text: string) => [...text.matchAll(/\{\{(\w+)\}\}/g)].map(
 /** `key_one`, `key_other`: a language has the forms it needs. */
 const withoutPlural = (key: string) => key.replace(/_(zero|one|two|few|many|other)$/, '');
 
-const source = flatten({ ...zhCN, crisis, dose, library, manager });
+const source = flatten({ ...zhCN, crisis, device, dose, library, manager });
 const translation = flatten(en);
 
 describe('en', () => {

@@ -1,0 +1,103 @@
+/**
+ * The CPU engine: our page against the library's own interface on a GGUF of the same weights, transcoding, loading and
+ * memory. One thread, without WebGPU, greedy, the shipped package.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, test } from 'vitest';
+import { startEngineSite } from '../browser/enginePage.ts';
+import type { EngineSite } from '../browser/enginePage.ts';
+import { launchBrowser } from '../browser/harness.ts';
+import type { Browser } from '../browser/harness.ts';
+import type {} from '../browser/pages/cpu.ts';
+import type {} from '../browser/pages/engine.ts';
+import { median, print } from './report.ts';
+
+const QUESTION = '请简要说明全身麻醉从术前评估到苏醒的主要步骤，以及每一步需要注意什么。';
+const TOKENS = 128;
+const RUNS = 3;
+
+let site: EngineSite;
+let browser: Browser;
+beforeAll(async () => {
+  site = await startEngineSite();
+  browser = await launchBrowser({ webgpu: false });
+});
+afterAll(async () => {
+  await browser?.close();
+  await site?.close();
+});
+
+/** Of the browser's largest renderer process, MB; NaN where /proc is not there to tell. */
+function largestRendererMegabytes(): number {
+  const sizes = readdirSync('/proc').flatMap((entry) => {
+    try {
+      const command = readFileSync(`/proc/${entry}/cmdline`, 'utf8');
+      if (!command.includes('--type=renderer')) return [];
+      const status = readFileSync(`/proc/${entry}/status`, 'utf8');
+      return Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? NaN) / 1000;
+    } catch {
+      return []; // it ended meanwhile, or is not ours to read
+    }
+  });
+  return sizes.length > 0 ? Math.max(...sizes) : NaN;
+}
+
+test('the CPU engine', async () => {
+  const ours: { load: number; decode: number; prefill: number }[] = [];
+  const theirs: { load: number; decode: number; prefill: number }[] = [];
+  const megabytesPerSecond: number[] = [];
+  let memory = NaN;
+  for (let run = 0; run < RUNS; run += 1) {
+    const page = await browser.newPage(site.url);
+    await page.evaluate(() => window.startEngine({}, { engine: 'wllama', threads: 1 }));
+    const { milliseconds } = await page.evaluate(() => window.engine.load());
+    const answer = await page.evaluate(
+      ([content, maxTokens]) =>
+        window.engine.ask({
+          turns: [{ role: 'user', content }],
+          sampling: { temperature: 0, repetitionPenalty: 1, maxTokens },
+        }),
+      [QUESTION, TOKENS] as const,
+    );
+    const stats = answer.outcome?.stats;
+    ours.push({
+      load: milliseconds / 1000,
+      decode: stats?.decodeTokensPerSecond ?? NaN,
+      prefill: stats?.prefillTokensPerSecond ?? NaN,
+    });
+    memory = largestRendererMegabytes();
+    await page.close();
+
+    const parts = await browser.newPage(site.cpuUrl);
+    const library = await parts.evaluate(([text, tokens]) => window.cpu.library(text, tokens, 1), [
+      QUESTION,
+      TOKENS,
+    ] as const);
+    theirs.push({ load: library.loadSeconds, decode: library.decode, prefill: library.prefill });
+    const { bytes, seconds } = await parts.evaluate(() => window.cpu.transcode());
+    megabytesPerSecond.push(bytes / 1e6 / seconds);
+    await parts.close();
+  }
+  const of = (runs: typeof ours, key: keyof (typeof ours)[number]) => median(runs.map((run) => run[key]));
+  print(`The CPU engine, one thread, shipped package, median of ${RUNS}`, [
+    { name: 'decode, our page', value: of(ours, 'decode'), unit: 'tokens/s' },
+    { name: "decode, the library's own interface", value: of(theirs, 'decode'), unit: 'tokens/s' },
+    {
+      name: 'ratio',
+      value: (100 * of(ours, 'decode')) / of(theirs, 'decode'),
+      unit: '%',
+      goal: 'at least 95',
+    },
+    { name: 'prefill, our page', value: of(ours, 'prefill'), unit: 'tokens/s' },
+    { name: "prefill, the library's own interface", value: of(theirs, 'prefill'), unit: 'tokens/s' },
+    { name: 'load, our page: fetched, verified, transcoded, taken in', value: of(ours, 'load'), unit: 's' },
+    { name: "load, the library's own interface: a GGUF at hand", value: of(theirs, 'load'), unit: 's' },
+    {
+      name: 'transcoding',
+      value: median(megabytesPerSecond),
+      unit: 'MB/s',
+      goal: 'at least 300',
+    },
+    { name: 'most memory of a renderer process', value: memory, unit: 'MB' },
+  ]);
+});
