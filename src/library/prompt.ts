@@ -3,7 +3,7 @@
  *
  * Whether: only for a model that can make use of them. Reading passages and citing them takes a context window with
  * room for both and an instruction-tuned model of some size; below that the passages push the conversation out of the
- * window and the citations are noise. The shipped demonstration (6 million parameters, 2,048 tokens) never gets them:
+ * window and the citations are noise. The shipped demonstration (10 million parameters, 2,048 tokens) never gets them:
  * its sources stand beside its answer.
  */
 import type { AnswerPassage, AnswerSources } from '../shared/types.ts';
