@@ -165,7 +165,7 @@ test('both engines read the same prompts and begin greedy answers with the same 
   const browser = await launchBrowser();
   // The last one is no question of the data: both engines read it alike, but what follows hangs on near ties, which
   // llama.cpp's rounding of activations decides in its own way.
-  const questions = ['七氟烷的 MAC 是多少', '你是谁？', '恶性高热怎么处理？', 'What is MAC? 2%，1.5 mg/kg'];
+  const questions = ['丙泊酚的诱导剂量？', '你是谁？', '恶性高热怎么处理？', 'What is MAC? 2%，1.5 mg/kg'];
   const answers = async (engine: 'web-llm' | 'wllama') => {
     const { page, loaded } = await openWith(browser, engine);
     expect(loaded.model?.engine).toBe(engine);
