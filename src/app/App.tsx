@@ -11,6 +11,7 @@ import { findObstacle } from '../ui/device/problem.ts';
 import { Sidebar } from '../ui/history/Sidebar.tsx';
 import { UndoToast } from '../ui/history/UndoToast.tsx';
 import { useShell } from '../ui/shell.ts';
+import { ShortcutSheet } from '../ui/shortcuts/ShortcutSheet.tsx';
 import { Banners } from './Banners.tsx';
 import { COMMANDS, NARROW, listenForCommands } from './commands.ts';
 import { SidebarDrawer } from './SidebarDrawer.tsx';
@@ -18,9 +19,6 @@ import { useConversationRoute, useDocumentTitle, useMediaQuery, useShellStore } 
 import styles from './App.module.css';
 
 const ToastViewport = lazy(() => import('../ui/components/ToastViewport.tsx'));
-const ShortcutSheet = lazy(async () => ({
-  default: (await import('../ui/shortcuts/ShortcutSheet.tsx')).ShortcutSheet,
-}));
 const ModelsScreen = lazy(async () => ({
   default: (await import('../ui/models/ModelsScreen.tsx')).ModelsScreen,
 }));
@@ -108,9 +106,7 @@ function Frame() {
         </main>
       </div>
       <UndoToast />
-      <Suspense>
-        <ShortcutSheet commands={COMMANDS} />
-      </Suspense>
+      <ShortcutSheet commands={COMMANDS} />
     </ShellLayoutContext>
   );
 }

@@ -17,8 +17,10 @@ export interface RecoveryScreenProps {
   readonly onRetry?: () => void;
 }
 
-/** Stands in for the whole page when it cannot go on. Depends on nothing but sentences, in both languages; the crisis
- * cards work on. */
+/**
+ * Stands in for the whole page when it cannot go on. Depends on nothing but sentences, in both languages; the crisis
+ * cards work on.
+ */
 export function RecoveryScreen({ error, onRetry }: RecoveryScreenProps) {
   const { t } = useTranslation('shell');
   const [copied, setCopied] = useState(false);

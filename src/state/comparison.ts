@@ -106,11 +106,13 @@ export async function compareEngines(
  */
 export async function compareLoaded(
   {
+    before,
     defaultId,
     load,
     ...ports
-  }: Pick<ComparisonPorts, 'clock' | 'mayRun' | 'whenIdle'> & {
-    readonly engine: ComparisonPorts['engine'] & Pick<EngineClient, 'getState'>;
+  }: Pick<ComparisonPorts, 'engine' | 'clock' | 'mayRun' | 'whenIdle'> & {
+    /** What is loaded. */
+    readonly before: PackageId | null;
     readonly load: (id: PackageId) => Promise<unknown>;
     readonly defaultId: PackageId | null;
   },
@@ -118,8 +120,6 @@ export async function compareLoaded(
   signal: AbortSignal,
 ): Promise<EngineComparison> {
   const { engine, mayRun } = ports;
-  const state = engine.getState();
-  const before = state.phase === 'idle' ? null : 'model' in state ? state.model.id : state.packageId;
   const packageId = before ?? defaultId;
   if (packageId === null) throw new HypnosError('model-not-loaded');
   if (!mayRun()) throw new HypnosError('engine-busy', { holder: 'another-tab' });

@@ -122,7 +122,15 @@ export function createModelRoom(
     measureSpeed: async () => (await import('./speed.ts')).measureSpeed(engine),
     compareEngines: async (onStep, signal) =>
       (await import('./comparison.ts')).compareLoaded(
-        { engine, clock, mayRun: mayLoad, whenIdle, load, defaultId: store.getState().defaultId },
+        {
+          engine,
+          clock,
+          mayRun: mayLoad,
+          whenIdle,
+          load,
+          before: packageOf(engine.getState()),
+          defaultId: store.getState().defaultId,
+        },
         onStep,
         signal,
       ),

@@ -31,7 +31,7 @@ export function CrisisList({ crises, isMissing }: CrisisListProps) {
       isCurrent = false;
     };
   }, [crises]);
-  const cards = query.trim() === '' ? crises.cards : find(query);
+  const cards = find(query);
   const { notice } = crises.index;
 
   return (

@@ -4,11 +4,11 @@ import '../../i18n/manager.ts';
 import { useErrorText } from '../../i18n/errors.ts';
 import { HypnosError } from '../../shared/errors.ts';
 import type { CodedError } from '../../shared/errors.ts';
-import { useModel, useSettings, useStores } from '../../state/hooks.ts';
+import { useModel, useStores } from '../../state/hooks.ts';
 import type { ComparisonStep, EngineComparison as Comparison, EngineName } from '../../state/types.ts';
 import { Button, ErrorNotice } from '../components/index.ts';
 import { formatNumber, formatSeconds } from '../format.ts';
-import { useAnswerGuard } from '../models/useAnswerGuard.tsx';
+import { useEngineChoice } from '../models/useEngineChoice.ts';
 import styles from './EngineComparison.module.css';
 
 const ENGINES: readonly EngineName[] = ['web-llm', 'wllama'];
@@ -93,11 +93,8 @@ export function EngineComparison() {
 function Result({ comparison, isFree }: { readonly comparison: Comparison; readonly isFree: boolean }) {
   const { t } = useTranslation('manager');
   const { t: models } = useTranslation('models');
-  const { model } = useStores();
-  const preference = useSettings((state) => state.engine);
-  const update = useSettings((state) => state.update);
   const engine = useModel((state) => state.engine);
-  const { guard, dialog } = useAnswerGuard('engine');
+  const { preference, choose, dialog } = useEngineChoice();
   const { trials, recommended } = comparison;
   const figuresOf = (name: EngineName) => {
     const trial = trials[name];
@@ -117,13 +114,6 @@ function Result({ comparison, isFree }: { readonly comparison: Comparison; reado
     return value === undefined ? '—' : speed(value);
   }
   const working = ENGINES.filter(figuresOf);
-  const choose = (name: EngineName) => {
-    guard(() => {
-      update({ engine: name });
-      const isRunning = 'model' in engine && engine.model.engine === name;
-      if (engine.phase !== 'idle' && !isRunning) void model.getState().reload();
-    });
-  };
   const advice =
     working.length === 2 && recommended
       ? t(`compare.faster.${recommended}`)
@@ -167,7 +157,7 @@ function Result({ comparison, isFree }: { readonly comparison: Comparison; reado
             variant={name === recommended ? 'primary' : 'secondary'}
             disabled={!isFree || preference === name}
             onClick={() => {
-              choose(name);
+              choose(name, 'model' in engine && engine.model.engine === name);
             }}
           >
             {t(`compare.${preference === name ? 'chosen' : 'choose'}.${name}`)}

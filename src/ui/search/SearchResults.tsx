@@ -45,7 +45,7 @@ export function SearchResults({ query, onNavigate }: SearchResultsProps) {
                 </span>
                 {hit.messageId && (
                   <span className={styles.excerpt}>
-                    {hit.role === 'user' ? `${t('you')}` : ''}
+                    {hit.role === 'user' ? t('you') : ''}
                     <Marked hit={hit} />
                   </span>
                 )}
