@@ -28,6 +28,7 @@ COMMANDS = {
     "filter": ("hypnos_convert.commands.filter", "let other LLMs score the data, and keep what is good"),
     "train": ("hypnos_convert.commands.train", "fine-tune from general to specific"),
     "merge": ("hypnos_convert.commands.merge", "merge the last adapter into a checkpoint"),
+    "ablations": ("hypnos_convert.commands.ablations", "compare runs that differ in one thing"),
     "inspect": ("hypnos_convert.commands.inspect", "tell what the folder of a run holds"),
     "package": ("hypnos_convert.commands.package", "make a model package from a Hugging Face checkpoint"),
     "quantize": ("hypnos_convert.commands.quantize", "write the quantised weights alone"),

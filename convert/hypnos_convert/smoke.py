@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM
 
 from .config import EvaluateConfig
+from .evaluate.statistics import estimates
 from .progress import Progress
 from .train.chat import IGNORED, ChatEncoder, Example, open_tokenizer
 from .train.memory import memory_told
@@ -25,15 +27,27 @@ COVERED = 0.6
 """Share of a key point's character pairs that an answer must contain for the point to count."""
 
 
+MEASURES = ("heldout_loss", "ended", "degenerate", "key_point_overlap")
+"""Nats per answer token of the reference, and shares of the questions."""
+
+
 @dataclass(frozen=True)
 class Answer:
-    """What the model said to a held-out question; ``ended``: by itself, within the limit of tokens."""
+    """What the model said to a held-out question.
+
+    Args:
+        ended: by itself, within the limit of tokens.
+        loss: of the reference, in nats, summed over its tokens.
+        tokens: of the reference.
+    """
 
     id: str
     question: str
     reference: str
     text: str
     ended: bool
+    loss: float = 0.0
+    tokens: int = 0
 
     @property
     def degenerate(self) -> bool:
@@ -42,6 +56,16 @@ class Answer:
     @property
     def overlap(self) -> float:
         return key_point_overlap(self.text, self.reference)
+
+    @property
+    def row(self) -> tuple[float, ...]:
+        """Statistics that add up over answers to what ``combine`` reads."""
+        return (self.loss, self.tokens, self.ended, self.degenerate, self.overlap)
+
+
+def combine(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """``MEASURES`` (samples, 4) of sums of rows (samples, 5) over so many answers each (samples,)."""
+    return np.column_stack([sums[:, 0] / np.maximum(sums[:, 1], 1), sums[:, 2:] / counts[:, None]])
 
 
 def is_degenerate(text: str) -> bool:
@@ -73,8 +97,8 @@ def smoke_evaluation(
     """Scores and answers.
 
     Returns:
-        ``heldout_loss`` (nats per answer token), ``ended``, ``degenerate``, ``key_point_overlap`` (shares of
-        ``questions``), and the answers in the order of the examples.
+        ``questions`` and the ``MEASURES``, ``intervals`` of these (95%, bootstrap over questions), and the answers in
+        the order of the examples.
 
     Raises:
         InputError: the checkpoint cannot be used.
@@ -89,33 +113,34 @@ def smoke_evaluation(
         model = (
             AutoModelForCausalLM.from_pretrained(model_folder, dtype="auto", local_files_only=True).to(device).eval()
         )
-        loss = _loss(model, encoder, chosen, device)
         answers: list[Answer] = []
         with progress.count("answers", len(chosen)) as bar:
             for start in range(0, len(chosen), settings.batch):
                 batch = chosen[start : start + settings.batch]
-                answers += _answers(model, encoder, batch, settings.new_tokens, device)
+                for example, answer in zip(
+                    batch, _answers(model, encoder, batch, settings.new_tokens, device), strict=True
+                ):
+                    loss, tokens = _loss(model, encoder, example, device)
+                    answers.append(replace(answer, loss=loss, tokens=tokens))
                 bar.update(len(batch))
-    count = len(answers)
-    scores = {
-        "questions": count,
-        "heldout_loss": round(loss, 4),
-        "ended": sum(answer.ended for answer in answers) / count,
-        "degenerate": sum(answer.degenerate for answer in answers) / count,
-        "key_point_overlap": sum(answer.overlap for answer in answers) / count,
-    }
+    scores: dict[str, Any] = {"questions": len(answers)}
+    intervals = {}
+    found = estimates(np.array([answer.row for answer in answers], dtype=np.float64), combine)
+    for name, estimate in zip(MEASURES, found, strict=True):
+        scores[name] = round(estimate.value, 4)
+        if estimate.low is not None and estimate.high is not None:
+            intervals[name] = [round(estimate.low, 4), round(estimate.high, 4)]
+    scores["intervals"] = intervals
     return scores, answers
 
 
-def _loss(model: Any, encoder: ChatEncoder, examples: Sequence[Example], device: str) -> float:
-    total, tokens = 0.0, 0
-    for example in examples:
-        encoded = encoder.encode(example)
-        labels = torch.tensor(encoded["labels"][1:], device=device)
-        logits = model(input_ids=torch.tensor([encoded["input_ids"]], device=device)).logits[0, :-1].float()
-        total += cross_entropy(logits, labels, ignore_index=IGNORED, reduction="sum").item()
-        tokens += int((labels != IGNORED).sum())
-    return total / tokens
+def _loss(model: Any, encoder: ChatEncoder, example: Example, device: str) -> tuple[float, int]:
+    """Loss of the reference answer in nats, and its tokens."""
+    encoded = encoder.encode(example)
+    labels = torch.tensor(encoded["labels"][1:], device=device)
+    logits = model(input_ids=torch.tensor([encoded["input_ids"]], device=device)).logits[0, :-1].float()
+    loss = cross_entropy(logits, labels, ignore_index=IGNORED, reduction="sum").item()
+    return loss, int((labels != IGNORED).sum())
 
 
 def _answers(

@@ -249,7 +249,10 @@ def test_a_whole_run_survives_faults_and_a_kill_in_every_stage(
     curve = json.loads((folder / "train" / "2-anaesthesia" / "trained" / "curve.json").read_text())
     assert [step for step, _ in curve["train"]] == list(range(1, curve["steps"] + 1))
     assert load_file(folder / "merge" / "model" / "model.safetensors")
-    assert manifest(folder, "evaluate")["counts"]["questions"] == 6
+    scores = manifest(folder, "evaluate")["counts"]
+    low, high = scores["intervals"]["heldout_loss"]
+    assert scores["questions"] == 6 and 0 < low <= scores["heldout_loss"] <= high
+    assert main(["ablations", str(folder), str(folder)]) == 0
     sealed = json.loads((folder / "package" / "tiny" / "hypnos-package.json").read_text(encoding="utf-8"))
     assert sealed["clinical"]["notice"] == {"zh": "只为测试。", "en": NOTICE_EN}
     assert main(["verify", str(folder / "package" / "tiny")]) == 0
