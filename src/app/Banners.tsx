@@ -6,6 +6,7 @@ import { useErrorText } from '../i18n/errors.ts';
 import type { CodedError } from '../shared/errors.ts';
 import { useChat, useHistory, useModel, useSettings, useStores } from '../state/hooks.ts';
 import { Banner, Button } from '../ui/components/index.ts';
+import { UseCpuButton } from '../ui/device/UseCpuButton.tsx';
 import { useShell } from '../ui/shell.ts';
 
 /**
@@ -109,8 +110,7 @@ function UnsavedBanner() {
 
 /** A GPU that fails again will fail a third time; the CPU is slower and steady. */
 function GpuLostBanner() {
-  const { t } = useTranslation(['shell', 'models']);
-  const { model, settings } = useStores();
+  const { t } = useTranslation('shell');
   const isOffered = useModel((state) => state.gpuLosses >= GPU_LOSSES_BORNE);
   const isOnCpu = useSettings((state) => state.engine === 'wllama');
   if (!isOffered || isOnCpu) return null;
@@ -119,18 +119,7 @@ function GpuLostBanner() {
       tone="warn"
       icon={<Cpu size={16} aria-hidden />}
       role="alert"
-      actions={
-        <Button
-          size="s"
-          variant="primary"
-          onClick={() => {
-            settings.getState().update({ engine: 'wllama' });
-            void model.getState().reload();
-          }}
-        >
-          {t('models:engine.useCpu')}
-        </Button>
-      }
+      actions={<UseCpuButton code="gpu-device-lost" variant="primary" />}
     >
       {t('banner.gpuLost')}
     </Banner>

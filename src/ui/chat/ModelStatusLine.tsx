@@ -4,8 +4,9 @@ import { useTranslation } from 'react-i18next';
 import { useLocation } from 'wouter';
 import { useErrorText } from '../../i18n/errors.ts';
 import type { CodedError } from '../../shared/errors.ts';
-import { useModel, useSettings } from '../../state/hooks.ts';
+import { useModel } from '../../state/hooks.ts';
 import { Button, cx } from '../components/index.ts';
+import { UseCpuButton } from '../device/UseCpuButton.tsx';
 import { LoadProgressLine } from '../models/LoadProgressLine.tsx';
 import { useName } from '../models/useOrigin.ts';
 import type { PackageSummary } from '../../state/types.ts';
@@ -110,12 +111,9 @@ function AbsentLine({ missing }: { readonly missing: PackageSummary | null }) {
 }
 
 function FailedLine({ error }: { readonly error: CodedError }) {
-  const { t } = useTranslation(['chat', 'common', 'models']);
+  const { t } = useTranslation(['chat', 'common']);
   const text = useErrorText(error);
   const ensureLoaded = useModel((state) => state.ensureLoaded);
-  const reload = useModel((state) => state.reload);
-  const update = useSettings((state) => state.update);
-  const isOfGpu = error.code.startsWith('gpu-');
   return (
     <Line
       icon={<TriangleAlert size={16} aria-hidden />}
@@ -123,17 +121,7 @@ function FailedLine({ error }: { readonly error: CodedError }) {
       hint={text.next}
       action={
         <>
-          {isOfGpu && (
-            <Button
-              size="s"
-              onClick={() => {
-                update({ engine: 'wllama' });
-                void reload();
-              }}
-            >
-              {t('models:engine.useCpu')}
-            </Button>
-          )}
+          <UseCpuButton code={error.code} />
           <Button size="s" onClick={() => void ensureLoaded()}>
             {t('common:retry')}
           </Button>

@@ -8,7 +8,8 @@ import { Button, ErrorNotice, Pill, cx } from '../components/index.ts';
 import { formatBytes, formatCount, formatNumber } from '../format.ts';
 import { useShell } from '../shell.ts';
 import { LoadProgressLine } from './LoadProgressLine.tsx';
-import { CpuInstead, OriginPills, PackageCare, SmallerContext } from './PackageCare.tsx';
+import { UseCpuButton } from '../device/UseCpuButton.tsx';
+import { OriginPills, PackageCare, SmallerContext } from './PackageCare.tsx';
 import { PackageDetails } from './PackageDetails.tsx';
 import { ProgressLine } from './ProgressLine.tsx';
 import { useAnswerGuard } from './useAnswerGuard.tsx';
@@ -158,7 +159,7 @@ export function PackageCard({ summary, actions }: PackageCardProps) {
               {failure.code === 'gpu-out-of-memory' && (
                 <SmallerContext summary={summary} onChosen={() => void actions.load(summary.id)} />
               )}
-              <CpuInstead error={failure} onChosen={() => void actions.load(summary.id)} />
+              <UseCpuButton code={failure.code} onChosen={() => void actions.load(summary.id)} />
             </>
           }
         />

@@ -2,7 +2,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { chooseContext, contextChoice, contextSizes } from '../../state/contextChoice.ts';
 import { fitOf } from '../../state/fit.ts';
-import { useModel, useSettings, useStores } from '../../state/hooks.ts';
+import { useModel, useStores } from '../../state/hooks.ts';
 import type { EngineName, PackageFacts, PackageSummary } from '../../state/types.ts';
 import type { GenerationStats } from '../../shared/types.ts';
 import { HypnosError } from '../../shared/errors.ts';
@@ -202,40 +202,6 @@ export function OriginPills({ facts: { installed } }: { readonly facts: PackageF
         <Pill tone="ok">{t('signature.trusted', { name: signature.name })}</Pill>
       )}
     </>
-  );
-}
-
-/** What the processor does without. */
-const OF_THE_GPU: readonly HypnosErrorCode[] = [
-  'gpu-out-of-memory',
-  'gpu-device-lost',
-  'shader-f16-missing',
-  'webgpu-too-weak',
-  'webgpu-unavailable',
-];
-
-/** After a failure of the graphics processor: the same model on the processor, slower. */
-export function CpuInstead({
-  error,
-  onChosen,
-}: {
-  readonly error: CodedError;
-  readonly onChosen: () => void;
-}) {
-  const { t } = useTranslation('models');
-  const update = useSettings((state) => state.update);
-  const isOnCpu = useSettings((state) => state.engine === 'wllama');
-  if (isOnCpu || !OF_THE_GPU.includes(error.code)) return null;
-  return (
-    <Button
-      size="s"
-      onClick={() => {
-        update({ engine: 'wllama' });
-        onChosen();
-      }}
-    >
-      {t('engine.useCpu')}
-    </Button>
   );
 }
 
