@@ -130,12 +130,10 @@ function Card({ library, card, target }: CardProps) {
           <h3>{t('card.items')}</h3>
           <Table
             label={t('card.items')}
-            columns={[t('card.item'), t('card.amount')]}
+            columns={[t('card.item'), t('card.score')]}
             rows={card.items.map(({ label, options }) => [
               label,
-              options
-                .map((option) => `${option.label} ${t('card.points', { points: option.points })}`)
-                .join('；'),
+              options.map((option) => `${option.label} ${option.points}`).join('；'),
             ])}
           />
         </section>
