@@ -273,3 +273,31 @@ def test_the_shipped_package_has_the_same_scores_twice_in_a_real_browser(tmp_pat
     assert len(runs["one"]["letters"]) == 1 and set(runs["one"]["letters"][0]) == set("ABCDE")
     assert all(value < 0 for value in runs["one"]["letters"][0].values())
     assert set(runs["one"]["target"]["identity"]["files"]) >= {"tokenizer.json", "hypnos-demo-software.wasm"}
+
+
+def test_the_engine_for_the_processor_scores_the_same_package_in_a_real_browser(tmp_path: Path) -> None:
+    items = write(
+        tmp_path / "b",
+        aneqa=[
+            {**open_question(0), "question": "丙泊酚的诱导剂量是多少？", "id": "qa-1"},
+            {**open_question(1), "question": "饕餮" * 1000, "id": "qa-too-long"},
+        ],
+        anecq=[choice_question(0)],
+    )
+    first = evaluate(tmp_path, DEMO, items, "one", "--max-tokens", "48", "--engine", "wllama")
+    (kept,) = (tmp_path / "cache").iterdir()
+    lines = kept.read_text("utf-8").splitlines(keepends=True)
+    answers = {line["id"]: line for line in map(json.loads, lines)}
+    assert "mg/kg" in answers["qa-1"]["text"], "the demonstration model knows this dose"
+    assert (answers["qa-too-long"]["text"], answers["qa-too-long"]["finish_reason"]) == ("", "too_long")
+    assert not any(line["letters"] for line in answers.values()), "this engine tells no likelihoods"
+    assert "anecq.accuracy_likelihood" not in values(first) and "anecq.accuracy" in values(first)
+    kept.write_text(lines[0], "utf-8")
+    again = evaluate(tmp_path, DEMO, items, "two", "--max-tokens", "48", "--engine", "wllama")
+    assert values(again) == values(first)
+    assert sorted(kept.read_text("utf-8").splitlines(keepends=True)) == sorted(lines), (
+        "what was kept is not asked again"
+    )
+    identity = first["target"]["identity"]
+    assert identity["engine"] == "wllama" and len(identity["sources"]) == 64
+    assert "hypnos-demo-software.wasm" not in identity["files"], "no library takes part"

@@ -54,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     package = parser.add_argument_group("package")
     package.add_argument("--library", default="software", help="which of its libraries to run (default %(default)s)")
+    package.add_argument(
+        "--engine",
+        choices=("web-llm", "wllama"),
+        default="web-llm",
+        help="what runs it: web-llm on WebGPU (default), or wllama on the processor, as the page does without WebGPU",
+    )
 
 
 def add_answer_cache_argument(parser: argparse.ArgumentParser) -> None:
@@ -84,6 +90,7 @@ def run(args: argparse.Namespace) -> None:
         model=args.model,
         api_key_env=args.api_key_env,
         library=args.library,
+        engine=args.engine,
         name=args.name,
         concurrency=args.concurrency,
     )

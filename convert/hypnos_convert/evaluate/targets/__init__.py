@@ -16,6 +16,7 @@ def open_target(
     model: str | None = None,
     api_key_env: str | None = None,
     library: str = "software",
+    engine: str = "web-llm",
     name: str | None = None,
     concurrency: int = 4,
 ) -> Target:
@@ -25,7 +26,8 @@ def open_target(
         cache: folder for what an endpoint was paid for.
         model: which model of an endpoint.
         api_key_env: environment variable with an endpoint's key.
-        library: which library of a package.
+        library: which library of a package, for the engine web-llm.
+        engine: what runs a package: ``web-llm``, or ``wllama`` on the processor.
         name: what reports call the target.
 
     Raises:
@@ -46,7 +48,7 @@ def open_target(
     if (path / MANIFEST_NAME).is_file():
         from .package import PackageTarget
 
-        return PackageTarget(path, library, name)
+        return PackageTarget(path, library, name, engine)
     if (path / "config.json").is_file():
         from .huggingface import HuggingFaceTarget
 

@@ -1,14 +1,17 @@
-// Runs one package in a headless Chromium with software WebGPU, for `python -m hypnos_convert evaluate`.
+// Runs one package in a headless Chromium, for `python -m hypnos_convert evaluate`.
 //
-//   stdin   {"name": "load", "args": {"folder": "/packages/x", "library": "x-software.wasm"}}, then any number of
-//           {"name": "answer" | "likelihoods", "args": {...}}, handled one after another
+//   stdin   {"name": "load", "args": {"engine": "web-llm", "folder": "/packages/x", "library": "x-software.wasm"}}, then
+//           any number of {"name": "answer" | "likelihoods", "args": {...}}, handled one after another
 //   stdout  {"result": ...} or {"error": "..."} for each
 //
-// The page is served from the loopback interface with the headers of the real page. Needs the repository's node_modules
+// Engine web-llm: page.mjs over the library as it is, on software WebGPU. Engine wllama: wllama.ts, built with the page's
+// own engine worker, in a browser without WebGPU; it tells no likelihoods. The page is served from the loopback interface with the headers of the real page. Needs the repository's node_modules
 // and a Chromium: tests/chromium.mjs finds it. The process ends when stdin does.
 import { createInterface } from 'node:readline';
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
@@ -20,14 +23,23 @@ const WEB_LLM = createRequire(import.meta.url).resolve('@mlc-ai/web-llm');
 const TYPES = { '.js': 'text/javascript', '.mjs': 'text/javascript', '.json': 'application/json', '.wasm': 'application/wasm' };
 const PAGE = '<!doctype html><title>evaluate</title><link rel="icon" href="data:," />';
 
+const WITHOUT_WEBGPU = CHROMIUM_ARGUMENTS.filter((argument) => !/webgpu|swiftshader/.test(argument));
+
 let folder;
 let page;
+let browser;
+let server;
+let built;
 let problems = [];
 
-function file(address) {
+function webLlmFile(address) {
   if (address === '/') return { body: PAGE, type: 'text/html' };
   if (address === '/page.mjs') return { body: readFileSync(path.join(HERE, 'page.mjs')), type: TYPES['.mjs'] };
   if (address === '/web-llm.js') return { body: readFileSync(WEB_LLM), type: TYPES['.js'] };
+  return packageFile(address);
+}
+
+function packageFile(address) {
   // web-llm asks for /package/resolve/main/<file>.
   const name = path.normalize(address.replace(/^\/package\/(resolve\/main\/)?/, ''));
   if (folder === undefined || name.startsWith('..') || !address.startsWith('/package/')) return undefined;
@@ -38,27 +50,55 @@ function file(address) {
   }
 }
 
-const server = createPageServer({ directory: HERE, override: file });
-const origin = await listen(server, 0);
-const browser = await chromium.launch({ executablePath: requireChromium(), args: CHROMIUM_ARGUMENTS });
+/** Each engine: the page's folder, what is served beside it, the browser's arguments, and how a function is called. */
+const ENGINES = {
+  'web-llm': async () => ({
+    directory: HERE,
+    override: webLlmFile,
+    args: CHROMIUM_ARGUMENTS,
+    address: '',
+    load: (origin, { library }) => ({ model: `${origin}package/`, library: `${origin}package/${library}` }),
+    call: async ([name, args]) => (await import('/page.mjs'))[name](args),
+  }),
+  wllama: async () => ({
+    directory: await buildWllamaPage(),
+    override: packageFile,
+    args: WITHOUT_WEBGPU,
+    address: 'wllama.html',
+    load: (_origin, { id }) => ({ id }),
+    call: ([name, args]) => window.evaluation[name](args),
+  }),
+};
+let engine;
 
-async function load(args) {
+/** The page of wllama.ts, in a folder of its own that goes with this process. */
+async function buildWllamaPage() {
+  const { build } = await import('vite'); // Not for the other engine.
+  built = await mkdtemp(path.join(os.tmpdir(), 'hypnos-evaluate-'));
+  await build({ configFile: path.join(HERE, 'wllama.vite.ts'), build: { outDir: built } });
+  return built;
+}
+
+async function load({ engine: name, ...args }) {
   folder = args.folder;
+  engine = await ENGINES[name]();
+  server = createPageServer({ directory: engine.directory, override: engine.override });
+  const origin = await listen(server, 0);
+  browser = await chromium.launch({ executablePath: requireChromium(), args: engine.args });
   page = await browser.newPage();
   page.on('pageerror', (error) => problems.push(String(error)));
   page.on('crash', () => problems.push('the page crashed'));
   page.on('console', (message) => {
     if (message.type() === 'error') problems.push(message.text());
   });
-  await page.goto(origin);
-  const model = `${origin}package/`;
-  await inPage('load', { model, library: `${model}${args.library}` });
+  await page.goto(`${origin}${engine.address}`);
+  await inPage('load', engine.load(origin, args));
   return null;
 }
 
-/** Runs an exported function of page.mjs. */
+/** Runs a function of the engine's page. */
 async function inPage(name, args) {
-  const result = await page.evaluate(async ([name, args]) => (await import('/page.mjs'))[name](args), [name, args]);
+  const result = await page.evaluate(engine.call, [name, args]);
   // WebGPU reports validation errors on the console only, and computes on.
   if (problems.length > 0) throw new Error(problems.splice(0).join('\n'));
   return result;
@@ -75,5 +115,6 @@ for await (const line of createInterface({ input: process.stdin })) {
   }
   process.stdout.write(`${JSON.stringify(reply)}\n`);
 }
-await browser.close();
-server.close();
+await browser?.close();
+server?.close();
+if (built) await rm(built, { recursive: true, force: true });

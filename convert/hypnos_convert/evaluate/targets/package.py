@@ -1,12 +1,14 @@
-"""A finished package, in the engine that users run: web-llm in a headless Chromium.
+"""A finished package, in an engine that users run, in a headless Chromium: web-llm, or wllama on the processor.
 
-Python says what to ask; ``browser.mjs`` keeps the browser and ``page.mjs`` runs web-llm in its page. One JSON object
-per line goes either way. Prompts for likelihoods are tokenised here, as web-llm does it: part by part.
+Python says what to ask; ``browser.mjs`` keeps the browser; ``page.mjs`` runs web-llm in its page, ``wllama.ts`` the
+page's own engine for the processor. One JSON object per line goes either way. Prompts for likelihoods are tokenised
+here, as web-llm does it: part by part. wllama tells no likelihoods.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import shutil
 import subprocess
@@ -24,6 +26,8 @@ from ..prompts import LETTER_PREFIX
 from .base import Request, Target
 
 SCRIPT = Path(__file__).with_name("browser.mjs")
+SOURCES = Path(__file__).parents[4] / "src"
+"""Of the page, whose engine for the processor is built from them."""
 
 
 class BrowserError(ConvertError):
@@ -37,24 +41,34 @@ class PackageTarget(Target):
 
     Raises:
         PackageError: the package does not match its manifest.
-        InputError: it has no library of that name.
+        InputError: it has no library of that name; or the engine is wllama and the page's sources are not here.
     """
 
     kind = "package"
 
-    def __init__(self, folder: Path, library: str = "software", name: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, library: str = "software", name: str | None = None, engine: str = "web-llm"
+    ) -> None:
         about = manifest.verify(folder)
         libraries = {entry["target"]: entry["path"] for entry in about["libraries"]}
-        if library not in libraries:
+        if engine == "web-llm" and library not in libraries:
             raise InputError(f"{folder}: no library for {library!r}, there is {', '.join(sorted(libraries))}")
         self.name = name or f"{about['id']} {about['version']}"
         content = {entry["path"]: entry["sha256"] for entry in about["files"]}
         # The manifest itself may change: it holds the scores that come of this.
-        needed = ("mlc-chat-config.json", "tokenizer.json", "tensor-cache.json", libraries[library])
-        files = {path: digest for path, digest in content.items() if path in needed or path.endswith(".bin")}
-        self.identity = {"kind": self.kind, "web_llm": about["engine"]["web_llm"], "files": files}
+        needed = {"mlc-chat-config.json", "tokenizer.json", "tensor-cache.json"}
+        if engine == "web-llm":
+            needed.add(libraries[library])
+            self.identity = {"kind": self.kind, "web_llm": about["engine"]["web_llm"]}
+        else:
+            self.identity = {"kind": self.kind, "engine": engine, "sources": _sources_digest()}
+        self.identity["files"] = {
+            path: digest for path, digest in content.items() if path in needed or path.endswith(".bin")
+        }
+        self._id = about["id"]
+        self._engine = engine
         self._folder = folder.resolve()
-        self._library = libraries[library]
+        self._library = libraries.get(library)
         self._process: subprocess.Popen[str] | None = None
 
     async def __aenter__(self) -> PackageTarget:
@@ -93,7 +107,7 @@ class PackageTarget(Target):
                 )
             )
             started.callback(self._process.kill)
-            self._call("load", folder=str(self._folder), library=self._library)
+            self._call("load", engine=self._engine, id=self._id, folder=str(self._folder), library=self._library)
             started.pop_all()
 
     def _answer(self, request: Request) -> Answer:
@@ -101,7 +115,8 @@ class PackageTarget(Target):
         result = self._call("answer", messages=messages, maxTokens=request.max_tokens)
         if result["finishReason"] == "too_long":
             return Answer("", "too_long")
-        letters = self._letters(messages[-1]["content"], request.letters) if request.letters else None
+        wanted = request.letters and self._engine == "web-llm"
+        letters = self._letters(messages[-1]["content"], request.letters) if wanted else None
         return Answer(result["text"], result["finishReason"], letters)
 
     def _letters(self, question: str, letters: tuple[str, ...]) -> dict[str, float]:
@@ -132,3 +147,20 @@ class PackageTarget(Target):
         if "error" in reply:
             raise BrowserError(f"{self.name} in the browser: {reply['error']}")
         return reply["result"]
+
+
+def _sources_digest() -> str:
+    """SHA-256 of what the engine for the processor is built from: another engine may answer otherwise.
+
+    Raises:
+        InputError: this is not a checkout of the repository.
+    """
+    root = SOURCES.parent
+    files = [*sorted((SOURCES / "engine").rglob("*.ts")), root / "package-lock.json"]
+    if not SOURCES.is_dir() or not files[-1].is_file():
+        raise InputError("the engine wllama is built from the page's sources: run this in a checkout of the repository")
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.relative_to(root).as_posix()}\0".encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
