@@ -1,3 +1,4 @@
+/// <reference types="vite/client" />
 /**
  * The CPU engine's own parts, one by one: cpu-engine.test.ts splits models with them, cpu.bench.ts measures them.
  * The library's own interface stands beside ours, on the same GGUF files.
@@ -14,10 +15,13 @@ import { planTranscoding } from '../../../src/engine/worker/gguf/transcode.ts';
 import type { TensorShard } from '../../../src/engine/worker/gguf/transcode.ts';
 import { openPackage } from '../../../src/engine/worker/wllama/package.ts';
 import { samplingParameters, startLlama } from '../../../src/engine/worker/wllama/runtime.ts';
+import { collectWeights, keptWeightsBytes, removeWeights } from '../../../src/packages/keptWeights.ts';
 import { PackageReader, fetchManifest } from '../../../src/packages/reader.ts';
 import { fetchIndex } from '../../../src/packages/served.ts';
 import { DEFAULT_SAMPLING } from '../../../src/shared/types.ts';
+import { trustedScriptUrl } from '../../../src/platform/trustedTypes.ts';
 import { makeLargeModel } from './largeModel.ts';
+import weightsWorkerUrl from './weights.worker.ts?worker&url';
 
 const modelsUrl = new URL('models/', location.href).href;
 const fetchFile = (url: string, init: RequestInit) => fetch(url, init);
@@ -81,6 +85,25 @@ const cpu = {
   transcodeLarge: (scales: 'float16' | 'float32') => {
     const { model, records, shards } = makeLargeModel(scales);
     return timeTranscoding(model, records, shards);
+  },
+
+  kept: {
+    bytes: async () => keptWeightsBytes((await readerOfDefault()).manifest.id),
+    remove: async () => removeWeights((await readerOfDefault()).manifest.id),
+    /** As a start of the page does, with these packages wanted. */
+    collect: (wanted: readonly string[]) => collectWeights((id) => wanted.includes(id)),
+    /** Everything of a load but the commit; resolves with how far it came. */
+    writeUncommitted: async () => {
+      const { defaultId } = await fetchIndex(modelsUrl, fetchFile);
+      const worker = new Worker(trustedScriptUrl(weightsWorkerUrl), { type: 'module' });
+      return new Promise<unknown>((resolve, reject) => {
+        worker.onmessage = ({ data }) => {
+          resolve(data);
+        };
+        worker.onerror = reject;
+        worker.postMessage(new URL(`${defaultId ?? ''}/`, modelsUrl).href);
+      });
+    },
   },
 
   /** The library by itself on the default package's GGUF, by llama.cpp's own clock; loading is from files at hand. */

@@ -49,6 +49,9 @@ export interface Transcoding {
   pieces(read: (path: string) => Promise<Uint8Array<ArrayBuffer>>): AsyncGenerator<Piece, void, undefined>;
 }
 
+/** Raise it with every change of what `pieces` gives for the same package: weights that were kept are then made anew. */
+export const TRANSCODING_FORMAT = 1;
+
 /** Bytes of tensors in one file: with its header, less than 2 GiB. */
 const FILE_BYTES_MAX = 2 ** 31 - 2 ** 26;
 
