@@ -6,10 +6,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, test } from 'vitest';
 import { startEngineSite } from '../browser/enginePage.ts';
 import type { EngineSite } from '../browser/enginePage.ts';
-import { launchBrowser } from '../browser/harness.ts';
+import { launchBrowser, startSite } from '../browser/harness.ts';
 import type { Browser } from '../browser/harness.ts';
 import type {} from '../browser/pages/cpu.ts';
 import type {} from '../browser/pages/engine.ts';
+import { composer, ENGINE_TIMEOUT_MS, waitForPhase, waitForServiceWorker } from '../browser/support.ts';
 import { median, print } from './report.ts';
 
 const QUESTION = '请简要说明全身麻醉从术前评估到苏醒的主要步骤，以及每一步需要注意什么。';
@@ -41,6 +42,53 @@ function largestRendererMegabytes(): number {
   });
   return sizes.length > 0 ? Math.max(...sizes) : NaN;
 }
+
+/** Seconds from the page's opening to the answer's first characters on screen, asked as soon as the page takes a question. */
+async function secondsToFirstToken(of: Browser, url: string): Promise<number> {
+  const page = await of.newPage(url);
+  await composer(page).fill(QUESTION);
+  await composer(page).press('Enter');
+  const first = await page.waitForFunction(
+    () => {
+      const answer = document.querySelector('article[aria-label*="AI 生成"]');
+      return answer && !answer.querySelector('[class*="waiting"]') ? performance.now() : false;
+    },
+    undefined,
+    { polling: 'raf', timeout: ENGINE_TIMEOUT_MS },
+  );
+  const milliseconds = (await first.jsonValue()) as number;
+  await page.close();
+  return milliseconds / 1000;
+}
+
+test('page open to first token', async () => {
+  const built = await startSite();
+  const first: number[] = [];
+  const warm: number[] = [];
+  const kept: number[] = [];
+  for (let run = 0; run < RUNS; run += 1) {
+    const fresh = await launchBrowser({ webgpu: false });
+    first.push(await secondsToFirstToken(fresh, built.url));
+    const page = await fresh.newPage(`${built.url}#/models`);
+    await waitForServiceWorker(page);
+    await waitForPhase(page, 'ready');
+    await page.close();
+    warm.push(await secondsToFirstToken(fresh, built.url));
+    const models = await fresh.newPage(`${built.url}#/models`);
+    await waitForPhase(models, 'ready');
+    await models.getByRole('switch', { name: '为处理器保存换算好的权重' }).click();
+    await models.close();
+    await secondsToFirstToken(fresh, built.url); // keeps them
+    kept.push(await secondsToFirstToken(fresh, built.url));
+    await fresh.close();
+  }
+  await built.close();
+  print(`Page open to first token without WebGPU, shipped package, median of ${RUNS}`, [
+    { name: 'first visit', value: median(first), unit: 's' },
+    { name: 'warm cache', value: median(warm), unit: 's', goal: 'at most 5' },
+    { name: 'warm cache, weights kept for the processor', value: median(kept), unit: 's' },
+  ]);
+});
 
 test('the CPU engine', async () => {
   const ours: { load: number; decode: number; prefill: number }[] = [];
