@@ -14,11 +14,12 @@ export function startStores(): StoresHandle {
   const preference = () => stores.settings.getState().engine;
   const engine = createEngineClient({
     loadOptions: async (id) => {
-      const [{ contextChoice }, { knownThreads }] = await Promise.all([
+      const [{ contextChoice }, { knownThreads }, { weightsChoice }] = await Promise.all([
         import('../state/contextChoice.ts'),
         import('../state/threads.ts'),
+        import('../state/keptWeights.ts'),
       ]);
-      return { engine: preference(), ...contextChoice(id), ...knownThreads() };
+      return { engine: preference(), ...contextChoice(id), ...knownThreads(), ...weightsChoice(id) };
     },
     locate: async (id) => {
       const { isInstalledKey, installedBaseUrl } = await import('../packages/installed.ts');
@@ -31,6 +32,15 @@ export function startStores(): StoresHandle {
     if (state.phase !== 'ready' || state.model.engine !== 'wllama') return;
     stop();
     void import('../state/threads.ts').then(({ measureWhenIdle }) => measureWhenIdle(engine, systemClock));
+    // In use: without a network it must be there as the rest of the page is.
+    void import('./cpuEngine.ts').then(({ keepCpuEngine }) => keepCpuEngine());
+  });
+  engine.subscribe((state) => {
+    if (state.phase !== 'ready' || !state.model.weights) return;
+    const { model } = state;
+    void import('../state/keptWeights.ts').then(({ noteWeights }) => {
+      noteWeights(model);
+    });
   });
   const stores = createStores(browserPorts({ engine, modelsUrl }));
   return stores;
@@ -73,7 +83,7 @@ export function tidyPackages({ model }: StoresHandle): void {
   void import('../state/manager.ts').then(
     ({ tidyAtStart, followOtherTabs }) => {
       followOtherTabs(model);
-      return tidyAtStart();
+      return tidyAtStart(new URL('models/', document.baseURI).href);
     },
     () => undefined,
   );

@@ -11,6 +11,7 @@ import { spawnImportWorker } from '../packages/importWorker.ts';
 import type { ImportWorker } from '../packages/importWorker.ts';
 import { STORE_FOLDER, STORE_LOCK, listRecords, openRoom, readInstalled } from '../packages/installed.ts';
 import type { InstalledRecord, PendingRecord } from '../packages/installed.ts';
+import { removeAllWeights, removeWeights } from '../packages/keptWeights.ts';
 import type { PackageManifest } from '../packages/manifest.ts';
 import type { SourceDescriptor } from '../packages/source.ts';
 import { findServed } from '../packages/served.ts';
@@ -19,6 +20,7 @@ import { createRateMeter } from '../platform/rate.ts';
 import { HypnosError } from '../shared/errors.ts';
 import type { CodedError, Result } from '../shared/errors.ts';
 import type { PackageId } from '../shared/types.ts';
+import { tidyKeptWeights } from './keptWeights.ts';
 import type { ModelStore } from './types.ts';
 
 export type { SourceDescriptor } from '../packages/source.ts';
@@ -201,6 +203,7 @@ export function createManager(model: ModelStore, modelsUrl: string): ManagerStor
           (engine.phase === 'ready' || engine.phase === 'generating') && engine.model.id === key;
         if (isLoaded) await unload();
         await change(key, work().remove(key), [key]);
+        await removeWeights(key);
       },
       restore: (key) => change(key, work().restore(key)),
       discard: (key) => change(key, work().discard(key)),
@@ -231,8 +234,12 @@ function contentOf({ manifest }: InstalledRecord): Pick<PackageManifest, 'title'
   return JSON.parse(manifest) as PackageManifest;
 }
 
-/** Deletes every package in this browser, with what is left of imports; waits for another tab's import to end. */
+/**
+ * Deletes every package in this browser, with what is left of imports and what was kept for the CPU engine; waits for
+ * another tab's import to end.
+ */
 export async function eraseInstalled(): Promise<void> {
+  await removeAllWeights();
   const { storage, locks } = navigator as { storage?: StorageManager; locks?: LockManager };
   if (!storage || !locks || !(await openRoom('staging'))) return;
   await locks.request(STORE_LOCK, async () => {
@@ -251,16 +258,18 @@ const CLOSING_MS = 3000;
 /**
  * At a start with no other page open: removed packages go for good, and so do bytes that belong to nothing. Never rejects.
  */
-export async function tidyAtStart(): Promise<void> {
+export async function tidyAtStart(modelsUrl: string): Promise<void> {
   const { locks } = navigator as { locks?: LockManager };
   if (!locks) return;
   await locks
     .request(PAGES_LOCK, { signal: AbortSignal.timeout(CLOSING_MS) }, async () => {
-      if (!(await openRoom('staging'))) return;
-      const worker = spawnImportWorker();
-      await worker.tidy(true);
-      worker.terminate();
-      tellOtherTabs(); // this one too, whose list may have been read before
+      if (await openRoom('staging')) {
+        const worker = spawnImportWorker();
+        await worker.tidy(true);
+        worker.terminate();
+        tellOtherTabs(); // this one too, whose list may have been read before
+      }
+      await tidyKeptWeights(modelsUrl);
     })
     .catch(() => undefined);
   void locks

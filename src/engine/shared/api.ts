@@ -73,12 +73,15 @@ export interface LoadOptions {
   readonly threadMeasurements?: readonly ThreadMeasurement[];
   /** Tokens; at most the package's own. Absent: the package's own. */
   readonly contextWindowSize?: number;
+  /** Of the CPU engine: whether the weights that it makes of the package's are kept in this browser for later loads. */
+  readonly keepWeights?: boolean;
 }
 
 export type LoadStage =
   | 'manifest'
   | 'files'
   | 'weights'
+  | 'kept-weights' // of the CPU engine: they are there already, and are verified
   | 'shaders' // of the GPU engine
   | 'starting' // of the CPU engine: it takes the weights in
   | 'ready';
@@ -94,6 +97,13 @@ export interface LoadProgress {
   readonly secondsLeft: number | null;
 }
 
+/** What became of the wish to keep the CPU engine's weights. */
+export type KeptWeights =
+  | 'read' // this load took what was kept
+  | 'written' // the next load will
+  | 'no-room' // the browser grants no more storage: they are in memory only
+  | 'not-kept'; // another tab has them, or this browser cannot
+
 export interface LoadedModel {
   readonly id: PackageId;
   readonly title: { readonly zh: string; readonly en: string };
@@ -106,6 +116,8 @@ export interface LoadedModel {
   readonly threads?: number;
   /** Where `threads` comes from; absent: it was given, or guessed. */
   readonly threadMeasurement?: ThreadMeasurement;
+  /** Where keeping them was wished for; `seconds`: to get them, without what keeping them took. */
+  readonly weights?: { readonly kept: KeptWeights; readonly seconds: number };
 }
 
 export interface GenerateRequest {

@@ -9,17 +9,13 @@ import { HypnosError } from '../../shared/errors.ts';
 import type { PackageId } from '../../shared/types.ts';
 import { STORE_FOLDER, STORE_ROOMS, listRecords } from '../installed.ts';
 import type { InstalledRecord, PendingRecord, StoreRoom } from '../installed.ts';
+import { moveFile, writeAll } from './files.ts';
 import { createSha256 } from './sha256.ts';
 import type { Chunk } from './sources.ts';
 
 /** How long a collection waits, in all, for files that something still holds open. */
 const HELD_OPEN_MS = 2000;
 const TRY_AGAIN_MS = 100;
-
-/** Of the File System standard; the DOM typings lack it. */
-interface MovableHandle {
-  move(folder: FileSystemDirectoryHandle, name: string): Promise<void>;
-}
 
 export interface ExpectedFile {
   readonly path: string;
@@ -80,7 +76,7 @@ export class PackageStore {
     try {
       const handle = await this.#rooms.staging.getFileHandle(name, { create: true });
       const sha256 = await write(handle, file, chunks, onBytes);
-      await move(handle, this.#rooms.blobs, sha256);
+      await moveFile(handle, this.#rooms.blobs, sha256);
       return sha256;
     } catch (error) {
       await this.#rooms.staging.removeEntry(name).catch(() => undefined);
@@ -100,7 +96,7 @@ export class PackageStore {
       } finally {
         access.close();
       }
-      await move(handle, this.#rooms[room], `${record.key}.json`);
+      await moveFile(handle, this.#rooms[room], `${record.key}.json`);
     } catch (error) {
       await this.#rooms.staging.removeEntry(name).catch(() => undefined);
       throw storageError(error);
@@ -119,7 +115,7 @@ export class PackageStore {
   ): Promise<boolean> {
     const handle = await this.#rooms[from].getFileHandle(`${key}.json`).catch(() => null);
     if (!handle) return false;
-    await move(handle, this.#rooms[to], `${key}.json`);
+    await moveFile(handle, this.#rooms[to], `${key}.json`);
     return true;
   }
 
@@ -192,20 +188,6 @@ async function write(
   } finally {
     access.close();
   }
-}
-
-function writeAll(access: FileSystemSyncAccessHandle, bytes: Uint8Array<ArrayBuffer>, at: number): void {
-  const written = access.write(bytes, { at });
-  // Browsers differ: a full disk is an exception or a short write.
-  if (written !== bytes.length) throw new DOMException('the disk is full', 'QuotaExceededError');
-}
-
-async function move(
-  handle: FileSystemFileHandle,
-  folder: FileSystemDirectoryHandle,
-  name: string,
-): Promise<void> {
-  await (handle as unknown as MovableHandle).move(folder, name);
 }
 
 async function removeOnceFree(

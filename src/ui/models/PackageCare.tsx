@@ -12,6 +12,7 @@ import { Button, ErrorNotice, Pill } from '../components/index.ts';
 import { useErrorText } from '../../i18n/errors.ts';
 import { formatBytes, formatNumber } from '../format.ts';
 import { JobLine } from './ImportPanel.tsx';
+import { KeptWeights } from './KeptWeights.tsx';
 import { Repair } from './Repair.tsx';
 import { useAnswerGuard } from './useAnswerGuard.tsx';
 import { useLikelyEngine } from './useEngineLine.ts';
@@ -42,6 +43,7 @@ export function PackageCare({ summary, facts, isRunning }: PackageCareProps) {
         </p>
       )}
       <ContextChoice summary={summary} engine={engine} />
+      <KeptWeights id={summary.id} facts={facts} engine={engine} />
       {isRunning && <SpeedTest />}
       {facts.installed && <InstalledActions id={summary.id} facts={facts} isRunning={isRunning} />}
     </div>

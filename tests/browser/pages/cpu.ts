@@ -1,3 +1,4 @@
+/// <reference types="vite/client" />
 /**
  * The CPU engine's own parts, one by one: cpu-engine.test.ts splits models with them, cpu.bench.ts measures them.
  * The library's own interface stands beside ours, on the same GGUF files.
@@ -9,13 +10,18 @@ import {
   tokenIds,
   tokenName,
 } from '../../../src/engine/worker/gguf/plan.ts';
+import type { Hyperparameters } from '../../../src/engine/worker/gguf/plan.ts';
 import { planTranscoding } from '../../../src/engine/worker/gguf/transcode.ts';
 import type { TensorShard } from '../../../src/engine/worker/gguf/transcode.ts';
 import { openPackage } from '../../../src/engine/worker/wllama/package.ts';
 import { samplingParameters, startLlama } from '../../../src/engine/worker/wllama/runtime.ts';
+import { collectWeights, keptWeightsBytes, removeWeights } from '../../../src/packages/keptWeights.ts';
 import { PackageReader, fetchManifest } from '../../../src/packages/reader.ts';
 import { fetchIndex } from '../../../src/packages/served.ts';
 import { DEFAULT_SAMPLING } from '../../../src/shared/types.ts';
+import { trustedScriptUrl } from '../../../src/platform/trustedTypes.ts';
+import { makeLargeModel } from './largeModel.ts';
+import weightsWorkerUrl from './weights.worker.ts?worker&url';
 
 const modelsUrl = new URL('models/', location.href).href;
 const fetchFile = (url: string, init: RequestInit) => fetch(url, init);
@@ -41,6 +47,18 @@ async function complete(llama: Wllama, prompt: readonly number[], tokens: number
   return { tokens: tokenIds(choices[0]?.text ?? ''), timings };
 }
 
+async function timeTranscoding(
+  model: Hyperparameters,
+  records: readonly TensorShard[],
+  shards: ReadonlyMap<string, Uint8Array<ArrayBuffer>>,
+) {
+  const started = performance.now();
+  const { pieces } = planTranscoding(records, model, metadataOf(model, 256, 0));
+  for await (const piece of pieces((path) => Promise.resolve(shards.get(path)!))) void piece;
+  const bytes = [...shards.values()].reduce((sum, shard) => sum + shard.length, 0);
+  return { bytes, seconds: (performance.now() - started) / 1000 };
+}
+
 const cpu = {
   /** Greedy tokens behind a prompt, of the default package in files of at most so many bytes of tensors. */
   greedy: async (fileBytesMax: number | undefined, text: string, count: number) => {
@@ -60,13 +78,32 @@ const cpu = {
     const { records } = (await json('tensor-cache.json')) as { readonly records: readonly TensorShard[] };
     const shards = new Map<string, Uint8Array<ArrayBuffer>>();
     for (const { dataPath } of records) shards.set(dataPath, await reader.read(dataPath, {}));
-    const model = readHyperparameters(await json('mlc-chat-config.json'));
-    const started = performance.now();
-    const { pieces } = planTranscoding(records, model, metadataOf(model, 256, 0));
-    let bytes = 0;
-    for await (const piece of pieces((path) => Promise.resolve(shards.get(path)!)))
-      bytes += piece.bytes.length;
-    return { bytes, seconds: (performance.now() - started) / 1000 };
+    return timeTranscoding(readHyperparameters(await json('mlc-chat-config.json')), records, shards);
+  },
+
+  /** The same of a made-up model of 200 MB: a small package's time is mostly that of code that runs for the first time. */
+  transcodeLarge: (scales: 'float16' | 'float32') => {
+    const { model, records, shards } = makeLargeModel(scales);
+    return timeTranscoding(model, records, shards);
+  },
+
+  kept: {
+    bytes: async () => keptWeightsBytes((await readerOfDefault()).manifest.id),
+    remove: async () => removeWeights((await readerOfDefault()).manifest.id),
+    /** As a start of the page does, with these packages wanted. */
+    collect: (wanted: readonly string[]) => collectWeights((id) => wanted.includes(id)),
+    /** Everything of a load but the commit; resolves with how far it came. */
+    writeUncommitted: async () => {
+      const { defaultId } = await fetchIndex(modelsUrl, fetchFile);
+      const worker = new Worker(trustedScriptUrl(weightsWorkerUrl), { type: 'module' });
+      return new Promise<unknown>((resolve, reject) => {
+        worker.onmessage = ({ data }) => {
+          resolve(data);
+        };
+        worker.onerror = reject;
+        worker.postMessage(new URL(`${defaultId ?? ''}/`, modelsUrl).href);
+      });
+    },
   },
 
   /** The library by itself on the default package's GGUF, by llama.cpp's own clock; loading is from files at hand. */

@@ -6,11 +6,12 @@ import { fromHalf, packQ4, toHalf, toHalves } from '../../../src/engine/worker/g
 import {
   metadataOf,
   rowRanges,
-  sourceRow,
+  rowRuns,
+  rowsTogether,
   tokenIds,
   tokenName,
 } from '../../../src/engine/worker/gguf/plan.ts';
-import type { Family, Hyperparameters } from '../../../src/engine/worker/gguf/plan.ts';
+import type { Family, Hyperparameters, RowRange } from '../../../src/engine/worker/gguf/plan.ts';
 import { planTranscoding } from '../../../src/engine/worker/gguf/transcode.ts';
 import type { TensorShard } from '../../../src/engine/worker/gguf/transcode.ts';
 
@@ -87,6 +88,41 @@ test('a 4-bit group and its Q4_0 block hold the same weights', () => {
   );
 });
 
+test('groups of several rows, or of every second one, are as group by group', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.array(anyNibbles, { minLength: 3, maxLength: 3 }), { minLength: 1, maxLength: 6 }),
+      fc.constantFrom(1, 2),
+      (rows, stride) => {
+        const groups = rows.flat();
+        const words = Uint32Array.from(groups.flatMap((nibbles) => [...toWords(nibbles)]));
+        const scales = Uint16Array.from(groups, (_, at) => 0x3c00 + at);
+        const out = new Uint16Array(rows.length * 3 * 9 * stride);
+        packQ4(words, scales, out, { columns: 3, stride });
+        for (const [at, nibbles] of groups.entries()) {
+          const one = new Uint16Array(9);
+          packQ4(toWords(nibbles), scales.slice(at, at + 1), one);
+          const to = Math.floor(at / 3) * 3 * stride + (at % 3);
+          expect(out.slice(to * 9, (to + 1) * 9)).toEqual(one);
+        }
+        for (let row = 1; row < rows.length * stride; row += stride)
+          if (stride === 2) expect(Math.max(...out.slice(row * 27, (row + 1) * 27))).toBe(0);
+      },
+    ),
+  );
+});
+
+/** By row of a range: the row of the source; taken in pieces of so many rows that stay together. */
+function sourceRows(range: RowRange, piece = Infinity): readonly number[] {
+  const step = Math.min(range.rows, piece * rowsTogether(range));
+  const sources: number[] = [];
+  for (let first = 0; first < range.rows; first += step) {
+    for (const { from, to, rows, stride } of rowRuns(range, first, Math.min(step, range.rows - first)))
+      for (let row = 0; row < rows; row += 1) sources[first + to + row * stride] = from + row;
+  }
+  return sources;
+}
+
 describe('rows', () => {
   test('of fused parameters go to each tensor once, and to no other', () => {
     for (const family of ['llama', 'mistral', 'qwen2', 'qwen3'] as const) {
@@ -96,9 +132,7 @@ describe('rows', () => {
         'blk.0.attn_k.weight',
         'blk.0.attn_v.weight',
       ]);
-      const rows = ranges.flatMap((range) =>
-        Array.from({ length: range.rows }, (_, row) => sourceRow(range, row)),
-      );
+      const rows = ranges.flatMap((range) => sourceRows(range));
       expect(rows.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 128 }, (_, row) => row));
     }
   });
@@ -106,11 +140,26 @@ describe('rows', () => {
   test('of queries and keys lie in pairs for llama only', () => {
     const first = (family: Family) => {
       const [query] = rowRanges('model.layers.0.self_attn.qkv_proj.weight', 128, model(family));
-      return [0, 1, 2, 3, 32].map((row) => sourceRow(query!, row));
+      return [0, 1, 2, 3, 32].map((row) => sourceRows(query!)[row]);
     };
     expect(first('llama')).toEqual([0, 16, 1, 17, 32]);
     expect(first('mistral')).toEqual([0, 16, 1, 17, 32]);
     expect(first('qwen2')).toEqual([0, 1, 2, 3, 32]);
+  });
+
+  test('are the same in pieces of any size', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom<Family>('llama', 'qwen2'),
+        fc.integer({ min: 1, max: 5 }),
+        fc.integer({ min: 1, max: 7 }),
+        (family, heads, piece) => {
+          const like = { ...model(family), heads };
+          for (const range of rowRanges('model.layers.0.self_attn.qkv_proj.weight', heads * 32 + 64, like))
+            expect(sourceRows(range, piece)).toEqual(sourceRows(range));
+        },
+      ),
+    );
   });
 
   test('that belong nowhere are refused', () => {

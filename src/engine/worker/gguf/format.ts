@@ -117,13 +117,20 @@ class Writer {
   }
   u64(value: number): void {
     this.#reserve(8);
-    this.#view.setBigUint64(this.length, BigInt(value), true);
+    this.#view.setUint32(this.length, value >>> 0, true);
+    this.#view.setUint32(this.length + 4, Math.floor(value / 2 ** 32), true);
     this.length += 8;
   }
+  /** All that is written here is ASCII; a TextEncoder takes three times as long for 150,000 tokens. */
   string(text: string): void {
-    const bytes = new TextEncoder().encode(text);
-    this.u64(bytes.length);
-    this.bytes(bytes);
+    this.u64(text.length);
+    this.#reserve(text.length);
+    for (let at = 0; at < text.length; at += 1) {
+      const code = text.charCodeAt(at);
+      if (code > 127) throw new RangeError(`not ASCII: ${text}`);
+      this.#buffer[this.length + at] = code;
+    }
+    this.length += text.length;
   }
   bytes(bytes: Uint8Array): void {
     this.#reserve(bytes.length);

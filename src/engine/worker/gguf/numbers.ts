@@ -58,23 +58,32 @@ const OTHERS = 0xf0f0f0f0;
  * @param words of `groups` groups, four each
  * @param scales float16 bits of each group
  * @param into 9 uint16 a group
+ * @param rows of `columns` groups; each goes `stride` rows behind the one before it
  */
-export function packQ4(words: Uint32Array, scales: Uint16Array, into: Uint16Array): void {
-  const stride = Q4_0.bytes / 2;
-  for (let group = 0; group < scales.length; group += 1) {
-    const from = group * 4;
-    const to = group * stride;
-    into[to] = scales[group] ?? 0;
-    for (let half = 0; half < 2; half += 1) {
-      const low = ((words[from + half] ?? 0) + 0x11111111) | 0;
-      const high = ((words[from + half + 2] ?? 0) + 0x11111111) | 0;
-      const even = (low & NIBBLES) | ((high & NIBBLES) << 4);
-      const odd = ((low >>> 4) & NIBBLES) | (high & OTHERS);
-      const at = to + 1 + half * 4;
-      into[at] = (even & 0xff) | ((odd & 0xff) << 8);
-      into[at + 1] = ((even >>> 8) & 0xff) | (odd & 0xff00);
-      into[at + 2] = ((even >>> 16) & 0xff) | ((odd >>> 8) & 0xff00);
-      into[at + 3] = (even >>> 24) | ((odd >>> 16) & 0xff00);
+export function packQ4(
+  words: Uint32Array,
+  scales: Uint16Array,
+  into: Uint16Array,
+  rows: { readonly columns: number; readonly stride: number } = { columns: scales.length, stride: 1 },
+): void {
+  const { columns, stride } = rows;
+  const block = Q4_0.bytes / 2;
+  let to = 0;
+  for (let row = 0; row < scales.length; row += columns, to += block * columns * (stride - 1)) {
+    for (let group = row; group < row + columns; group += 1, to += block) {
+      const from = group * 4;
+      into[to] = scales[group] ?? 0;
+      for (let half = 0; half < 2; half += 1) {
+        const low = ((words[from + half] ?? 0) + 0x11111111) | 0;
+        const high = ((words[from + half + 2] ?? 0) + 0x11111111) | 0;
+        const even = (low & NIBBLES) | ((high & NIBBLES) << 4);
+        const odd = ((low >>> 4) & NIBBLES) | (high & OTHERS);
+        const at = to + 1 + half * 4;
+        into[at] = (even & 0xff) | ((odd & 0xff) << 8);
+        into[at + 1] = ((even >>> 8) & 0xff) | (odd & 0xff00);
+        into[at + 2] = ((even >>> 16) & 0xff) | ((odd >>> 8) & 0xff00);
+        into[at + 3] = (even >>> 24) | ((odd >>> 16) & 0xff00);
+      }
     }
   }
 }

@@ -188,13 +188,31 @@ export function rowRanges(parameter: string, rows: number, model: Hyperparameter
   return ranges;
 }
 
-/** The row of the source that becomes row `row` of a range. */
-export function sourceRow(range: RowRange, row: number): number {
-  if (range.pairedHeads === 0) return range.from + row;
-  const headSize = range.rows / range.pairedHeads;
-  const head = Math.floor(row / headSize);
-  const within = row % headSize;
-  return range.from + head * headSize + (within % 2) * (headSize / 2) + (within >> 1);
+/** Rows of the source, one after the other, and where they go: each `stride` rows behind the one before it. */
+export interface RowRun {
+  readonly from: number;
+  readonly to: number;
+  readonly rows: number;
+  readonly stride: 1 | 2;
+}
+
+/** Rows that stay together: what lies in pairs is put there head by head. */
+export const rowsTogether = (range: RowRange): number =>
+  range.pairedHeads === 0 ? 1 : range.rows / range.pairedHeads;
+
+/**
+ * What becomes rows `first` to `first + rows` of a range, `to` counted from `first`.
+ * @param first and `rows`: multiples of `rowsTogether`
+ */
+export function rowRuns(range: RowRange, first: number, rows: number): readonly RowRun[] {
+  if (range.pairedHeads === 0) return [{ from: range.from + first, to: 0, rows, stride: 1 }];
+  const headSize = rowsTogether(range);
+  const half = headSize / 2;
+  return Array.from({ length: rows / headSize }, (_, head) => head * headSize).flatMap((at) =>
+    [0, 1].map((part): RowRun => {
+      return { from: range.from + first + at + part * half, to: at + part, rows: half, stride: 2 };
+    }),
+  );
 }
 
 export function unsupported(needs: string, has: string): HypnosError {

@@ -13,8 +13,8 @@ import { HypnosError } from '../../../shared/errors.ts';
 import { encodeHeader, paddingAfter, Q4_0, splitMetadata, tensorBytes } from './format.ts';
 import type { MetadataValue, TensorEntry, TensorType } from './format.ts';
 import { fromHalf, packQ4, toHalves, unpackQ4 } from './numbers.ts';
-import { ROPE_FACTORS, ropeFactors, rowRanges, sourceRow, unsupported } from './plan.ts';
-import type { Hyperparameters, RowRange } from './plan.ts';
+import { ROPE_FACTORS, ropeFactors, rowRanges, rowRuns, rowsTogether, unsupported } from './plan.ts';
+import type { Hyperparameters, RowRange, RowRun } from './plan.ts';
 
 interface PackedTensor {
   readonly name: string;
@@ -48,6 +48,9 @@ export interface Transcoding {
   /** In order, file by file; `read` is called once a shard, in order. */
   pieces(read: (path: string) => Promise<Uint8Array<ArrayBuffer>>): AsyncGenerator<Piece, void, undefined>;
 }
+
+/** Raise it with every change of what `pieces` gives for the same package: weights that were kept are then made anew. */
+export const TRANSCODING_FORMAT = 1;
 
 /** Bytes of tensors in one file: with its header, less than 2 GiB. */
 const FILE_BYTES_MAX = 2 ** 31 - 2 ** 26;
@@ -185,7 +188,7 @@ interface Source extends PackedTensor {
   readonly values: Uint8Array<ArrayBuffer>;
 }
 
-/** Bytes of a piece, a row at least. */
+/** Bytes of a piece, a row or a head at least. */
 const PIECE_BYTES = 4 * 2 ** 20;
 
 function* pieces(
@@ -194,59 +197,70 @@ function* pieces(
   entry: TensorEntry,
 ): Generator<Uint8Array<ArrayBuffer>, void, undefined> {
   const total = tensorBytes(entry);
-  const rowsMax = Math.max(1, Math.floor(PIECE_BYTES / (total / range.rows)));
+  const rowBytes = total / range.rows;
+  const together = rowsTogether(range);
+  const rowsMax = together * Math.max(1, Math.floor(PIECE_BYTES / (rowBytes * together)));
   const write = writerOf(source, entry);
-  let done = 0;
-  for (let from = 0; from < range.rows; from += rowsMax) {
-    const rows = Math.min(rowsMax, range.rows - from);
-    const piece = new Uint8Array((total / range.rows) * rows);
-    for (let row = 0; row < rows; row += 1)
-      write(sourceRow(range, from + row), piece, (piece.length / rows) * row);
-    done += piece.length;
-    yield* withPadding(piece, done === total ? total : 0);
+  for (let first = 0; first < range.rows; first += rowsMax) {
+    const rows = Math.min(rowsMax, range.rows - first);
+    const piece = new Uint8Array(rowBytes * rows);
+    for (const run of rowRuns(range, first, rows)) write(run, piece);
+    yield* withPadding(piece, first + rows === range.rows ? total : 0);
   }
 }
 
-/** Writes row `row` of the source at byte `at` of a piece. */
-type RowWriter = (row: number, piece: Uint8Array<ArrayBuffer>, at: number) => void;
+type RunWriter = (run: RowRun, piece: Uint8Array<ArrayBuffer>) => void;
 
-function writerOf({ name, words, values, shape, dtype }: Source, entry: TensorEntry): RowWriter {
+function writerOf({ name, words, values, shape, dtype }: Source, entry: TensorEntry): RunWriter {
+  /** Of the source: values of a row, or groups. */
   const columns = shape[1] ?? 1;
-  if (!words) {
+  if (!words && (dtype === 'float32' || entry.type === 'f16')) {
     const rowBytes = columns * (dtype === 'float16' ? 2 : 4);
-    if (dtype === 'float32' || entry.type === 'f16') {
-      return (row, piece, at) => {
-        piece.set(values.subarray(row * rowBytes, (row + 1) * rowBytes), at);
-      };
-    }
+    return ({ from, to, rows, stride }, piece) => {
+      const step = stride === 1 ? rows : 1; // all at once where they stay neighbours
+      for (let row = 0; row < rows; row += step) {
+        const copied = values.subarray((from + row) * rowBytes, (from + row + step) * rowBytes);
+        piece.set(copied, (to + row * stride) * rowBytes);
+      }
+    };
+  }
+  if (!words) {
     const halves = new Uint16Array(values.buffer, values.byteOffset, values.length / 2);
-    return (row, piece, at) => {
-      const into = new Float32Array(piece.buffer, at, columns);
-      for (let column = 0; column < columns; column += 1)
-        into[column] = fromHalf(halves[row * columns + column] ?? 0);
+    return ({ from, to, rows, stride }, piece) => {
+      const into = new Float32Array(piece.buffer);
+      for (let row = 0; row < rows; row += 1) {
+        const at = (to + row * stride) * columns;
+        for (let column = 0; column < columns; column += 1)
+          into[at + column] = fromHalf(halves[(from + row) * columns + column] ?? 0);
+      }
     };
   }
   const allWords = new Uint32Array(words.buffer, words.byteOffset, words.length / 4);
-  const wordsOf = (row: number) => allWords.subarray(row * columns * 4, (row + 1) * columns * 4);
   if (entry.type === 'f32') {
     const scales =
       dtype === 'float32'
         ? new Float32Array(values.buffer, values.byteOffset, values.length / 4)
         : Float32Array.from(new Uint16Array(values.buffer, values.byteOffset, values.length / 2), fromHalf);
     const size = entry.shape.at(-1) ?? 0;
-    return (row, piece, at) => {
-      const ofRow = scales.subarray(row * columns, (row + 1) * columns);
-      unpackQ4(wordsOf(row), ofRow, new Float32Array(piece.buffer, at, size));
+    return ({ from, to, rows, stride }, piece) => {
+      for (let row = 0; row < rows; row += 1) {
+        const first = (from + row) * columns;
+        const wordsOfRow = allWords.subarray(first * 4, (first + columns) * 4);
+        const into = new Float32Array(piece.buffer, (to + row * stride) * size * 4, size);
+        unpackQ4(wordsOfRow, scales.subarray(first, first + columns), into);
+      }
     };
   }
-  return (row, piece, at) => {
-    const from = row * columns;
+  return ({ from, to, rows, stride }, piece) => {
+    const at = from * columns;
+    const groups = rows * columns;
     const halves =
       dtype === 'float16'
-        ? new Uint16Array(values.buffer, values.byteOffset + from * 2, columns)
-        : toHalves(new Float32Array(values.buffer, values.byteOffset + from * 4, columns));
+        ? new Uint16Array(values.buffer, values.byteOffset + at * 2, groups)
+        : toHalves(new Float32Array(values.buffer, values.byteOffset + at * 4, groups));
     if (halves.includes(0x7c00)) throw unsupported(`a scale of ${name}`, 'scales below 65,520');
-    packQ4(wordsOf(row), halves, new Uint16Array(piece.buffer, at, (columns * Q4_0.bytes) / 2));
+    const into = new Uint16Array(piece.buffer, to * columns * Q4_0.bytes);
+    packQ4(allWords.subarray(at * 4, (at + groups) * 4), halves, into, { columns, stride });
   };
 }
 

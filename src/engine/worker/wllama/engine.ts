@@ -1,10 +1,11 @@
 /**
- * EngineApi over llama.cpp on the CPU. A load goes manifest -> files -> weights (read, verified and transcoded) ->
- * starting (llama.cpp takes the weights in) -> ready.
+ * EngineApi over llama.cpp on the CPU. A load goes manifest -> files -> weights (read, verified and transcoded; or
+ * kept-weights, see weights.ts) -> starting (llama.cpp takes the weights in) -> ready.
  */
 import { systemClock } from '../../../platform/clock.ts';
 import { reportDevice } from '../../../platform/webgpu.ts';
 import { packageFetch } from '../../../packages/installed.ts';
+import { weightsKey } from '../../../packages/keptWeights.ts';
 import { fetchManifest, PackageReader } from '../../../packages/reader.ts';
 import { checkId } from '../../../packages/served.ts';
 import { HypnosError } from '../../../shared/errors.ts';
@@ -23,10 +24,12 @@ import type {
   ThreadMeasurement,
 } from '../../shared/api.ts';
 import { toHypnosError } from '../errors.ts';
+import { TRANSCODING_FORMAT } from '../gguf/transcode.ts';
 import { ProgressMeter } from '../progress.ts';
 import { openPackage, openingBytes } from './package.ts';
 import type { LlamaRuntime } from './runtime.ts';
 import { CompletionSession } from './session.ts';
+import { getWeights } from './weights.ts';
 
 interface Loaded {
   readonly session: CompletionSession;
@@ -153,16 +156,25 @@ export class WllamaEngine implements Omit<EngineApi, 'ping' | 'onDeviceLost' | '
     );
     const { contextWindowSize, template, tokenizer, model } = opened;
 
-    meter.begin('weights', opened.weightBytes);
-    const weights = await opened.weights(readOptions);
-    const { LlamaRuntime } = await code;
-    if (signal.aborted) throw new HypnosError('cancelled');
-    meter.begin('starting');
-    const { threads, measured, isMeasurable } =
-      options.threads === undefined
-        ? LlamaRuntime.chooseThreads(model, options.threadMeasurements ?? [])
-        : { threads: options.threads, isMeasurable: false };
-    const runtime = await LlamaRuntime.load({ model: weights, contextWindowSize, threads });
+    const key = options.keepWeights ? await weightsKey(location.id, manifest, TRANSCODING_FORMAT) : null;
+    const weights = await getWeights(opened, key, meter, signal);
+    const start = async () => {
+      const { LlamaRuntime } = await code;
+      if (signal.aborted) throw new HypnosError('cancelled');
+      meter.begin('starting');
+      const chosen =
+        options.threads === undefined
+          ? LlamaRuntime.chooseThreads(model, options.threadMeasurements ?? [])
+          : { threads: options.threads, isMeasurable: false };
+      const runtime = await LlamaRuntime.load({ ...chosen, model: weights.files, contextWindowSize });
+      const measure = (stop: AbortSignal) => LlamaRuntime.measure(model, stop);
+      return {
+        runtime,
+        measured: chosen.measured,
+        measureThreads: chosen.isMeasurable ? measure : undefined,
+      };
+    };
+    const { runtime, measured, measureThreads } = await start().finally(() => weights.release());
     if (signal.aborted) {
       await runtime.exit();
       throw new HypnosError('cancelled');
@@ -170,7 +182,7 @@ export class WllamaEngine implements Omit<EngineApi, 'ping' | 'onDeviceLost' | '
     this.#loaded = {
       runtime,
       session: new CompletionSession(runtime, tokenizer, template, contextWindowSize),
-      ...(isMeasurable ? { measureThreads: (stop) => LlamaRuntime.measure(model, stop) } : {}),
+      measureThreads,
     };
     meter.begin('ready');
     return {
@@ -182,6 +194,7 @@ export class WllamaEngine implements Omit<EngineApi, 'ping' | 'onDeviceLost' | '
       engineReason: reason,
       threads: runtime.threads,
       ...(measured ? { threadMeasurement: measured } : {}),
+      ...(weights.report ? { weights: weights.report } : {}),
     };
   }
 }

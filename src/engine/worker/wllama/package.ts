@@ -11,7 +11,7 @@ import { parseJson } from '../errors.ts';
 import { metadataOf, readHyperparameters } from '../gguf/plan.ts';
 import type { Hyperparameters } from '../gguf/plan.ts';
 import { planTranscoding } from '../gguf/transcode.ts';
-import type { TensorShard } from '../gguf/transcode.ts';
+import type { Piece, TensorShard } from '../gguf/transcode.ts';
 import { readTemplate } from '../prompt.ts';
 import type { ChatTemplate } from '../prompt.ts';
 import { readTokenizer } from '../tokenizer.ts';
@@ -25,8 +25,14 @@ export interface OpenPackage {
   readonly contextWindowSize: number;
   /** Bytes of the shards. */
   readonly weightBytes: number;
-  /** Reads and transcodes the weights: GGUF files. @throws HypnosError of the reader, or 'package-unsupported' */
-  weights(options: ReadOptions): Promise<readonly Blob[]>;
+  /**
+   * Reads and transcodes the weights: GGUF files.
+   * @param onPiece gets a copy of what lies behind each file's header, in order; it may take its time
+   * @throws HypnosError of the reader, or 'package-unsupported'
+   */
+  weights(options: ReadOptions, onPiece?: (piece: Piece) => Promise<void>): Promise<readonly Blob[]>;
+  /** GGUF files of what `onPiece` was given. */
+  withHeaders(files: readonly Blob[]): readonly Blob[];
 }
 
 /** Bytes of the files that `openPackage` reads. */
@@ -65,11 +71,14 @@ export async function openPackage(
     tokenizer: readTokenizer(parseJson(small, 'tokenizer.json')),
     contextWindowSize: window,
     weightBytes: shards.reduce((sum, shard) => sum + shard.bytes, 0),
-    weights: async (readOptions) => {
+    weights: async (readOptions, onPiece) => {
       const files = transcoding.headers.map((header) => [new Blob([header])]);
-      for await (const { file, bytes } of transcoding.pieces((path) => reader.read(path, readOptions)))
-        files[file]?.push(new Blob([bytes]));
+      for await (const piece of transcoding.pieces((path) => reader.read(path, readOptions))) {
+        files[piece.file]?.push(new Blob([piece.bytes]));
+        await onPiece?.(piece);
+      }
       return files.map((pieces) => new Blob(pieces));
     },
+    withHeaders: (files) => transcoding.headers.map((header, file) => new Blob([header, files[file] ?? ''])),
   };
 }

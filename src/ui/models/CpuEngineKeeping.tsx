@@ -1,0 +1,44 @@
+import { useEffect } from 'react';
+import { useTranslation } from 'react-i18next';
+import '../../i18n/manager.ts';
+import { useModel } from '../../state/hooks.ts';
+import { Switch } from '../components/controls.ts';
+import { formatBytes } from '../format.ts';
+import { useShell } from '../shell.ts';
+import styles from './PackageCard.module.css';
+
+/** About; measured once it is kept. */
+const CPU_ENGINE_BYTES = 10e6;
+
+/** Beside the choice to keep a model: whether the CPU engine, one for all models, works without a network too. */
+export function CpuEngineKeeping() {
+  const { t } = useTranslation('manager');
+  const isInUse = useModel(({ engine }) => 'model' in engine && engine.model.engine === 'wllama');
+  const kept = useShell((state) => state.cpuEngine);
+  const hasWorker = useShell((state) => state.shellKept === true);
+  const refresh = useShell((state) => state.refreshCpuEngine);
+  const setKept = useShell((state) => state.setCpuEngineKept);
+  useEffect(() => {
+    void refresh();
+  }, [refresh, isInUse]);
+  if (!kept || !hasWorker) return null; // without a service worker nothing works offline
+  const size = formatBytes(kept.bytes ?? CPU_ENGINE_BYTES);
+  const line = kept.isBusy
+    ? t('cpuEngine.busy')
+    : kept.hasFailed
+      ? t('cpuEngine.failed')
+      : isInUse
+        ? t('cpuEngine.inUse')
+        : t(kept.bytes === null ? 'cpuEngine.off' : 'cpuEngine.kept', { size });
+  return (
+    <div className={styles.keepHead}>
+      <Switch
+        checked={isInUse || kept.bytes !== null}
+        disabled={kept.isBusy || isInUse}
+        label={t('cpuEngine.label')}
+        onCheckedChange={(keep) => void setKept(keep)}
+      />
+      <small role="status">{line}</small>
+    </div>
+  );
+}
