@@ -292,12 +292,14 @@ def test_the_engine_for_the_processor_scores_the_same_package_in_a_real_browser(
     assert (answers["qa-too-long"]["text"], answers["qa-too-long"]["finish_reason"]) == ("", "too_long")
     assert not any(line["letters"] for line in answers.values()), "this engine tells no likelihoods"
     assert "anecq.accuracy_likelihood" not in values(first) and "anecq.accuracy" in values(first)
-    kept.write_text(lines[0], "utf-8")
+    # As if it had been killed after the first answer; the file is named after the target.
+    marked = lines[0].replace("mg/kg", "mg/kg（已存）")
+    kept.unlink()
+    kept = kept.with_name(kept.name.replace("one", "two", 1))
+    kept.write_text(marked, "utf-8")
     again = evaluate(tmp_path, DEMO, items, "two", "--max-tokens", "48", "--engine", "wllama")
-    assert values(again) == values(first)
-    assert sorted(kept.read_text("utf-8").splitlines(keepends=True)) == sorted(lines), (
-        "what was kept is not asked again"
-    )
+    assert kept.read_text("utf-8").splitlines(keepends=True) == [marked, *lines[1:]], "what was kept is not asked again"
+    assert values(again)["anecq.no_answer"] == values(first)["anecq.no_answer"]
     identity = first["target"]["identity"]
     assert identity["engine"] == "wllama" and len(identity["sources"]) == 64
     assert "hypnos-demo-software.wasm" not in identity["files"], "no library takes part"
