@@ -162,7 +162,7 @@ export class WllamaEngine implements Omit<EngineApi, 'ping' | 'onDeviceLost' | '
       options.threads === undefined
         ? LlamaRuntime.chooseThreads(model, options.threadMeasurements ?? [])
         : { threads: options.threads, isMeasurable: false };
-    const runtime = await LlamaRuntime.load({ model: weights, contextWindowSize, threads });
+    const runtime = await LlamaRuntime.load({ model: weights, contextWindowSize, threads }, opened.tokenName);
     if (signal.aborted) {
       await runtime.exit();
       throw new HypnosError('cancelled');
