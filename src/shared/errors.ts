@@ -16,6 +16,7 @@ export const HYPNOS_ERROR_CODES = [
   'model-not-loaded',
   'engine-busy', // a second generate while one runs
   'generation-failed',
+  'schema-unsupported', // an answer cannot be held to this JSON Schema; detail.keyword, path
   'message-too-long', // one message alone exceeds the context window
   'cancelled',
   // Packages

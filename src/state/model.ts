@@ -61,6 +61,9 @@ export function createModelRoom(
   let loading: { readonly id: PackageId; readonly promise: Promise<LoadedModel>; cancel: () => void } | null =
     null;
 
+  /** Ends the comparison that runs. */
+  let comparing: AbortController | null = null;
+
   let isHandingOver = false;
   const lease = ports.createLease(async () => {
     isHandingOver = true;
@@ -95,6 +98,10 @@ export function createModelRoom(
       }
     },
     cancelLoad: () => {
+      if (comparing && !loading) {
+        comparing.abort(); // a load of its own; what ran before stays wanted
+        return;
+      }
       want(null);
       loading?.cancel();
     },
@@ -120,20 +127,28 @@ export function createModelRoom(
       lease.requestHandover();
     },
     measureSpeed: async () => (await import('./speed.ts')).measureSpeed(engine),
-    compareEngines: async (onStep, signal) =>
-      (await import('./comparison.ts')).compareLoaded(
-        {
-          engine,
-          clock,
-          mayRun: mayLoad,
-          whenIdle,
-          load,
-          before: packageOf(engine.getState()),
-          defaultId: store.getState().defaultId,
-        },
-        onStep,
-        signal,
-      ),
+    compareEngines: async (onStep, signal) => {
+      const stop = new AbortController();
+      comparing = stop;
+      try {
+        const { compareLoaded } = await import('./comparison.ts');
+        return await compareLoaded(
+          {
+            engine,
+            clock,
+            mayRun: mayLoad,
+            whenIdle,
+            load,
+            before: packageOf(engine.getState()),
+            defaultId: store.getState().defaultId,
+          },
+          onStep,
+          AbortSignal.any([signal, stop.signal]),
+        );
+      } finally {
+        comparing = null;
+      }
+    },
     refreshPackages: () => listPackages(),
     packagesChanged: async (removed) => {
       const before = store.getState().packages;

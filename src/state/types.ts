@@ -192,6 +192,7 @@ export interface ModelActions {
   ensureLoaded(): Promise<void>;
   /** Once the answers that are being written have ended. */
   load(id: PackageId): Promise<void>;
+  /** Of the load that runs; one of a comparison ends that, and what ran before is loaded again. */
   cancelLoad(): void;
   /** At once: answers that are being written or wait are interrupted, and may be continued later. */
   unload(): Promise<void>;

@@ -3,7 +3,9 @@
  * of public/models; and its agreement with the GPU engine, in one that has software WebGPU.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Validator } from '@cfworker/json-schema';
 import type { Page } from 'playwright-core';
+import type { SamplingSettings } from '../../src/shared/types.ts';
 import { startEngineSite } from './enginePage.ts';
 import type { EngineSite } from './enginePage.ts';
 import { launchBrowser } from './harness.ts';
@@ -24,11 +26,17 @@ const assistant = (content: string) => ({ role: 'assistant' as const, content })
 const ask = (page: Page, request: Ask): Promise<Answer> =>
   page.evaluate((argument) => window.engine.ask(argument), request);
 
-async function openWith(browser: Browser, engine: 'auto' | 'web-llm' | 'wllama', threads?: number) {
+async function openWith(
+  browser: Browser,
+  engine: 'auto' | 'web-llm' | 'wllama',
+  threads?: number,
+  contextWindowSize?: number,
+) {
   const page = await browser.newPage(site.url);
   await page.evaluate((options) => window.startEngine({}, options), {
     engine,
     ...(threads === undefined ? {} : { threads }),
+    ...(contextWindowSize === undefined ? {} : { contextWindowSize }),
   });
   return { page, loaded: await page.evaluate(() => window.engine.load()) };
 }
@@ -114,11 +122,17 @@ describe('without WebGPU', () => {
     const first = await ask(page, request);
     expect(first.text).not.toBe('');
     expect((await ask(page, request)).text).toBe(first.text);
+    const other = await ask(page, { ...request, sampling: { ...request.sampling, seed: 8 } });
+    expect(other.text).not.toBe(first.text);
   });
 
   test('it stops before the first token, between two tokens, and answers again', async () => {
-    const early = await ask(page, { turns: [user('介绍椎管内麻醉。')], abortAfter: 0 });
-    expect(early.outcome?.finishReason).toBe('stopped');
+    const early = await ask(page, { turns: [user('请详细介绍椎管内麻醉。'.repeat(40))], abortAfter: 0 });
+    expect(early).toMatchObject({
+      text: '',
+      error: null,
+      outcome: { finishReason: 'stopped', stats: { completionTokens: 0 } },
+    });
     const late = await ask(page, {
       turns: [user('介绍椎管内麻醉。')],
       sampling: { maxTokens: 512 },
@@ -128,6 +142,141 @@ describe('without WebGPU', () => {
     const again = await ask(page, { turns: [user('介绍椎管内麻醉。')], sampling: { maxTokens: 8 } });
     expect(again.error).toBeNull();
     expect(again.outcome?.stats.completionTokens).toBeGreaterThan(0);
+  });
+
+  describe('an answer by a JSON Schema', () => {
+    const turns = [user('介绍丙泊酚。')];
+    const list = (items: number) => ({ type: 'array', items: { type: 'boolean' }, minItems: items });
+    const cases: Readonly<Record<string, object>> = {
+      'required members, an enum, a boolean': {
+        type: 'object',
+        properties: { grade: { enum: ['I', 'II', 'III'] }, fasting: { type: 'boolean' } },
+        required: ['grade', 'fasting'],
+        additionalProperties: false,
+      },
+      'an array with bounds': { type: 'array', items: { type: 'integer' }, minItems: 2, maxItems: 4 },
+      'nested objects': {
+        type: 'object',
+        properties: {
+          药物: {
+            type: 'object',
+            properties: {
+              name: { type: 'string', minLength: 1, maxLength: 8 },
+              doses: { type: 'array', items: { type: 'number' }, minItems: 1, maxItems: 2 },
+            },
+            required: ['name', 'doses'],
+          },
+          asa: { type: 'integer', minimum: 1, maximum: 6 },
+          note: { type: ['string', 'null'], maxLength: 4 },
+        },
+        required: ['药物', 'asa'],
+      },
+      'a string of so many characters': { type: 'string', minLength: 3, maxLength: 12 },
+      'a constant': { const: { 单位: 'mg/kg', exact: true } },
+      'one of two': {
+        anyOf: [{ type: 'boolean' }, { $ref: '#/$defs/word' }],
+        $defs: { word: { const: '否' } },
+      },
+    };
+
+    test.each(Object.entries(cases))('%s: parses and matches', async (_name, responseSchema) => {
+      const validator = new Validator(responseSchema, '2020-12');
+      for (const sampling of [
+        { temperature: 0 },
+        { temperature: 1.2, seed: 5 },
+        { temperature: 1.2, seed: 6 },
+      ]) {
+        const answer = await ask(page, { turns, responseSchema, sampling: { ...sampling, maxTokens: 256 } });
+        expect(answer.error).toBeNull();
+        expect(answer.outcome?.finishReason).toBe('stop');
+        expect(validator.validate(JSON.parse(answer.text)).errors).toEqual([]);
+      }
+    });
+
+    test('is stopped between two tokens, goes on from there, and the next one is free', async () => {
+      const responseSchema = list(60);
+      const part = await ask(page, { turns, responseSchema, abortAfter: 5 });
+      expect(part.outcome?.finishReason).toBe('stopped');
+      const rest = await ask(page, {
+        turns: [...turns, assistant(part.text)],
+        responseSchema,
+        sampling: { maxTokens: 4 },
+      });
+      expect(rest).toMatchObject({ error: null, outcome: { finishReason: 'length' } });
+      expect(part.text + rest.text).toMatch(/^\[(?:(?:true|false), )+[a-z]*,?$/);
+      const free = await ask(page, { turns, sampling: { maxTokens: 8 } });
+      expect(free.error).toBeNull();
+      expect(free.text).not.toMatch(/^[[{"]/);
+    });
+
+    test('that is whole already ends at once', async () => {
+      const whole = await ask(page, {
+        turns: [...turns, assistant('true')],
+        responseSchema: { type: 'boolean' },
+      });
+      expect(whole).toMatchObject({ text: '', error: null, outcome: { finishReason: 'stop' } });
+    });
+
+    test('that began otherwise is refused', async () => {
+      const other = await ask(page, { turns: [...turns, assistant('丙泊酚')], responseSchema: list(2) });
+      expect(other.error?.code).toBe('generation-failed');
+    });
+
+    test('a schema that no grammar can say is refused by its keyword; the engine answers on', async () => {
+      const refused = await ask(page, {
+        turns,
+        responseSchema: { type: 'object', properties: { day: { type: 'string', format: 'date' } } },
+      });
+      expect(refused.error).toEqual({
+        code: 'schema-unsupported',
+        detail: { keyword: 'format', path: '#/properties/day' },
+      });
+      const answer = await ask(page, { turns, responseSchema: { const: 7 } });
+      expect(answer).toMatchObject({ text: '7', error: null });
+    });
+  });
+
+  test('each penalty makes an answer repeat itself less', async () => {
+    const repeats = async (penalty: Partial<SamplingSettings>) => {
+      const { text } = await ask(page, {
+        turns: [user('介绍丙泊酚。')],
+        responseSchema: { type: 'array', items: { enum: ['a', 'b', 'c', 'd'] }, minItems: 12, maxItems: 12 },
+        sampling: {
+          repetitionPenalty: 1,
+          frequencyPenalty: 0,
+          presencePenalty: 0,
+          ...penalty,
+          maxTokens: 400,
+        },
+      });
+      const items = JSON.parse(text) as string[];
+      return items.filter((item, index) => item === items[index - 1]).length;
+    };
+    const none = await repeats({});
+    expect(await repeats({ repetitionPenalty: 1.5 })).toBeLessThan(none);
+    expect(await repeats({ frequencyPenalty: 2 })).toBeLessThan(none);
+    expect(await repeats({ presencePenalty: 2 })).toBeLessThan(none);
+  });
+
+  test('a full window: old turns leave, an answer by a schema ends with it', async () => {
+    const { page: small } = await openWith(browser, 'wllama', undefined, 256);
+    const turns = [];
+    for (let index = 0; index < 8; index += 1)
+      turns.push(user(`第${index}个问题。`.repeat(8)), assistant(`第${index}个回答。`.repeat(8)));
+    const full = await ask(small, { turns: [...turns, user('最后一个问题')], sampling: { maxTokens: 4 } });
+    expect(full.error).toBeNull();
+    expect(full.outcome!.droppedTurns).toBeGreaterThan(0);
+    const long = [user('长'.repeat(60))];
+    const filling = await ask(small, {
+      turns: long,
+      responseSchema: { type: 'array', items: { type: 'boolean' }, minItems: 400 },
+      sampling: { maxTokens: 1000 },
+    });
+    expect(filling.outcome).toMatchObject({ finishReason: 'context', contextTokens: 256 });
+    const fuller = await ask(small, { turns: [...long, assistant(filling.text)] });
+    expect(fuller).toMatchObject({ text: '', error: null, outcome: { finishReason: 'context' } });
+    expect((await ask(small, { turns: [user('你好')], sampling: { maxTokens: 2 } })).error).toBeNull();
+    await small.close();
   });
 
   test('a message longer than the window is refused by its code', async () => {

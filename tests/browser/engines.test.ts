@@ -40,6 +40,14 @@ test('both engines are compared, what ran before runs again, and the choice is r
   await waitForPhase(page, 'ready');
   await page.getByText('正在处理器上运行').waitFor();
 
+  // The package's own card shows what loads, and the way out of it that it always has.
+  await start.click();
+  const card = page.getByRole('article').filter({ has: page.getByRole('progressbar') });
+  await card.getByRole('button', { name: '取消', exact: true }).click();
+  await page.getByText('已取消，原来的运行方式已恢复。').waitFor({ timeout: ENGINE_TIMEOUT_MS });
+  await waitForPhase(page, 'ready');
+  await page.getByText('正在处理器上运行').waitFor();
+
   await start.click();
   const table = page.getByRole('table', { name: '两种运行方式的比较' });
   await table.waitFor({ timeout: 2 * ENGINE_TIMEOUT_MS });

@@ -126,7 +126,7 @@ export interface GenerateRequest {
    * assistant's partial answer to be continued. */
   readonly turns: readonly ChatTurn[];
   readonly sampling: SamplingSettings;
-  /** JSON Schema the answer must match. */
+  /** JSON Schema the answer must match; 'schema-unsupported' where the CPU engine has no grammar for it. */
   readonly responseSchema?: object;
 }
 

@@ -12,6 +12,8 @@ import { HypnosError } from '../../shared/errors.ts';
 export interface Tokenizer {
   encode(text: string): readonly number[];
   decode(tokens: readonly number[]): string;
+  /** What a token adds to a text; null: it is no text, but a sign of the template's or a place that is not used. */
+  bytes(token: number): Uint8Array | null;
 }
 
 interface Component {
@@ -116,14 +118,18 @@ class ByteLevelBpe implements Tokenizer {
   }
 
   decode(tokens: readonly number[]): string {
-    const bytes: number[] = [];
-    for (const token of tokens) {
-      const text = this.#texts[token] ?? '';
-      const letters = Array.from(text, (letter) => BYTE_OF.get(letter));
-      if (letters.every((byte) => byte !== undefined)) bytes.push(...letters);
-      else bytes.push(...encoder.encode(text));
-    }
-    return decoder.decode(Uint8Array.from(bytes));
+    return decoder.decode(Uint8Array.from(tokens.flatMap((token) => [...this.#bytes(token)])));
+  }
+
+  bytes(token: number): Uint8Array | null {
+    const text = this.#texts[token];
+    return text === undefined || this.#added.get(text) === token ? null : this.#bytes(token);
+  }
+
+  #bytes(token: number): Uint8Array {
+    const text = this.#texts[token] ?? '';
+    const letters = Array.from(text, (letter) => BYTE_OF.get(letter));
+    return letters.every((byte) => byte !== undefined) ? Uint8Array.from(letters) : encoder.encode(text);
   }
 
   #encodeSpan(span: string, into: number[]): void {

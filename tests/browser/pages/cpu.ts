@@ -4,12 +4,7 @@
  * The library's own interface stands beside ours, on the same GGUF files.
  */
 import type { Wllama } from '@wllama/wllama';
-import {
-  metadataOf,
-  readHyperparameters,
-  tokenIds,
-  tokenName,
-} from '../../../src/engine/worker/gguf/plan.ts';
+import { metadataOf, readHyperparameters, tokenIds } from '../../../src/engine/worker/gguf/plan.ts';
 import type { Hyperparameters } from '../../../src/engine/worker/gguf/plan.ts';
 import { planTranscoding } from '../../../src/engine/worker/gguf/transcode.ts';
 import type { TensorShard } from '../../../src/engine/worker/gguf/transcode.ts';
@@ -36,8 +31,8 @@ async function readerOfDefault() {
 const openDefault = async (fileBytesMax?: number) =>
   openPackage(await readerOfDefault(), Infinity, {}, fileBytesMax);
 
-async function complete(llama: Wllama, prompt: readonly number[], tokens: number) {
-  const request = { prompt: prompt.map(tokenName).join(''), max_tokens: tokens, ignore_eos: true, ...GREEDY };
+async function complete(llama: Wllama, prompt: string, tokens: number) {
+  const request = { prompt, max_tokens: tokens, ignore_eos: true, ...GREEDY };
   const { choices, timings } = (await llama.createCompletion(
     request as Parameters<Wllama['createCompletion']>[0] & { stream?: false },
   )) as unknown as {
@@ -53,7 +48,11 @@ async function timeTranscoding(
   shards: ReadonlyMap<string, Uint8Array<ArrayBuffer>>,
 ) {
   const started = performance.now();
-  const { pieces } = planTranscoding(records, model, metadataOf(model, 256, 0));
+  const { pieces } = planTranscoding(
+    records,
+    model,
+    metadataOf(model, 256, 0, () => null),
+  );
   for await (const piece of pieces((path) => Promise.resolve(shards.get(path)!))) void piece;
   const bytes = [...shards.values()].reduce((sum, shard) => sum + shard.length, 0);
   return { bytes, seconds: (performance.now() - started) / 1000 };
@@ -65,7 +64,11 @@ const cpu = {
     const opened = await openDefault(fileBytesMax);
     const files = await opened.weights({});
     const llama = await startLlama({ model: files, contextWindowSize: 256, threads: 1 });
-    const { tokens } = await complete(llama, opened.tokenizer.encode(text), count);
+    const { tokens } = await complete(
+      llama,
+      opened.tokenizer.encode(text).map(opened.tokenName).join(''),
+      count,
+    );
     await llama.exit();
     return { files: files.map(({ size }) => size), tokens };
   },
@@ -113,7 +116,11 @@ const cpu = {
     const started = performance.now();
     const llama = await startLlama({ model: files, contextWindowSize: opened.contextWindowSize, threads });
     const loadSeconds = (performance.now() - started) / 1000;
-    const { timings } = await complete(llama, opened.tokenizer.encode(text), count);
+    const { timings } = await complete(
+      llama,
+      opened.tokenizer.encode(text).map(opened.tokenName).join(''),
+      count,
+    );
     await llama.exit();
     return { loadSeconds, prefill: timings.prompt_per_second, decode: timings.predicted_per_second };
   },

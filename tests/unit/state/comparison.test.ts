@@ -71,6 +71,17 @@ describe('comparing the engines', () => {
     expect(tab.engine.getState()).toMatchObject({ phase: 'ready' });
   });
 
+  it('is ended by whoever cancels its load, and restores what ran', async () => {
+    const tab = openTab();
+    await tab.stores.model.getState().ensureLoaded();
+    const { compared } = compare(tab);
+    await tab.generation(0);
+    tab.stores.model.getState().cancelLoad();
+    await expect(compared).rejects.toMatchObject({ code: 'cancelled' });
+    expect(engines(tab)).toEqual([undefined, 'web-llm', undefined]);
+    expect(tab.stores.model.getState()).toMatchObject({ wanted: true, engine: { phase: 'ready' } });
+  });
+
   it('that is left for a question lets that be answered before it restores', async () => {
     const tab = openTab();
     await tab.stores.model.getState().ensureLoaded();

@@ -4,9 +4,9 @@
  *   mlc-chat-config.json -> Hyperparameters -> metadata
  *   tensor-cache.json ----> PackedTensor[]  -> where each lies; fused rows named one by one
  *
- * The vocabulary that is written holds numbers in place of words (see `tokenName`): tokens go in and come out as ids,
- * and the package's own tokenizer, in this worker, is the only one. llama.cpp knows pre-tokenizers by name only, and a
- * package may cut text by an expression of its own.
+ * The vocabulary that is written has ids in its words (see `tokenName`): tokens go in and come out as ids, and the
+ * package's own tokenizer, in this worker, is the only one. llama.cpp knows pre-tokenizers by name only, and a package
+ * may cut text by an expression of its own.
  */
 import { HypnosError } from '../../../shared/errors.ts';
 import type { MetadataValue, TensorEntry } from './format.ts';
@@ -80,11 +80,15 @@ function architectureOf({ family, heads, headSize, hiddenSize }: Hyperparameters
   return family === 'mistral' || isFree ? 'llama' : family;
 }
 
-/** @param stopToken the id that ends an answer by itself; others are watched for by the caller */
+/**
+ * @param stopToken the id that ends an answer by itself; others are watched for by the caller
+ * @param bytesOf as tokenName's, by id
+ */
 export function metadataOf(
   model: Hyperparameters,
   contextWindowSize: number,
   stopToken: number,
+  bytesOf: (id: number) => Uint8Array | null,
 ): ReadonlyMap<string, MetadataValue> {
   const name = architectureOf(model);
   const u32 = (value: number): MetadataValue => ({ type: 'u32', value });
@@ -102,11 +106,14 @@ export function metadataOf(
     [`${name}.rope.dimension_count`, u32(model.headSize)],
     [`${name}.rope.freq_base`, { type: 'f32', value: model.ropeTheta }],
     [`${name}.vocab_size`, u32(model.vocabularySize)],
-    // The kind that takes the longest token at every place: it reads a row of ids back exactly, in one pass.
+    // The kind that takes the longest token at every place: it reads a row of names back exactly, in one pass.
     ['tokenizer.ggml.model', { type: 'string', value: 'rwkv' }],
     [
       'tokenizer.ggml.tokens',
-      { type: 'strings', value: Array.from({ length: model.vocabularySize }, (_, id) => tokenName(id)) },
+      {
+        type: 'strings',
+        value: Array.from({ length: model.vocabularySize }, (_, id) => tokenName(id, bytesOf(id))),
+      },
     ],
     ['tokenizer.ggml.bos_token_id', u32(stopToken)],
     ['tokenizer.ggml.eos_token_id', u32(stopToken)],
@@ -115,14 +122,24 @@ export function metadataOf(
   ]);
 }
 
-/** A token as llama.cpp writes it: its id, so that every token is whole by itself. */
-export const tokenName = (id: number): string => `${id};`;
+/**
+ * A token as llama.cpp writes it: its bytes, each as a letter, for its grammars to read; then its id. So every token is
+ * whole by itself, one that ends within a character too.
+ * @param bytes null or none: no grammar lets it through
+ */
+export const tokenName = (id: number, bytes: Uint8Array | null): string =>
+  bytes && bytes.length > 0
+    ? `${Array.from(bytes, byteLetter).join('')}${id.toString(36)};`
+    : `${id.toString(36)}:`;
+
+/** Nothing else in a token's name is of this range. */
+export const byteLetter = (byte: number): string => String.fromCharCode(0x100 + byte);
 
 /** Ids in what llama.cpp wrote. @throws HypnosError 'generation-failed' */
 export function tokenIds(text: string): readonly number[] {
-  if (text === '') return [];
-  if (!/^(?:\d+;)+$/.test(text)) throw new HypnosError('generation-failed', { message: 'not token ids' });
-  return text.slice(0, -1).split(';').map(Number);
+  if (!/^(?:[\u0100-\u01ff]*[\da-z]+[;:])*$/.test(text))
+    throw new HypnosError('generation-failed', { message: 'not token ids' });
+  return Array.from(text.matchAll(/[\da-z]+/g), ([id]) => parseInt(id, 36));
 }
 
 /** A piece of a fused parameter: these rows become that tensor. */

@@ -166,7 +166,10 @@ export class WllamaEngine implements Omit<EngineApi, 'ping' | 'onDeviceLost' | '
         options.threads === undefined
           ? LlamaRuntime.chooseThreads(model, options.threadMeasurements ?? [])
           : { threads: options.threads, isMeasurable: false };
-      const runtime = await LlamaRuntime.load({ ...chosen, model: weights.files, contextWindowSize });
+      const runtime = await LlamaRuntime.load(
+        { ...chosen, model: weights.files, contextWindowSize },
+        opened.tokenName,
+      );
       const measure = (stop: AbortSignal) => LlamaRuntime.measure(model, stop);
       return {
         runtime,

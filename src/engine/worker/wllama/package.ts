@@ -8,7 +8,7 @@ import { REQUIRED_FILES } from '../../../packages/manifest.ts';
 import type { PackageReader, ReadOptions } from '../../../packages/reader.ts';
 import { listShards } from '../artifacts.ts';
 import { parseJson } from '../errors.ts';
-import { metadataOf, readHyperparameters } from '../gguf/plan.ts';
+import { metadataOf, readHyperparameters, tokenName } from '../gguf/plan.ts';
 import type { Hyperparameters } from '../gguf/plan.ts';
 import { planTranscoding } from '../gguf/transcode.ts';
 import type { Piece, TensorShard } from '../gguf/transcode.ts';
@@ -21,6 +21,8 @@ export interface OpenPackage {
   readonly model: Hyperparameters;
   readonly template: ChatTemplate;
   readonly tokenizer: Tokenizer;
+  /** A token as llama.cpp knows it. */
+  readonly tokenName: (id: number) => string;
   /** Tokens. */
   readonly contextWindowSize: number;
   /** Bytes of the shards. */
@@ -58,17 +60,19 @@ export async function openPackage(
   const shards = listShards(tensorCache, reader);
   const template = readTemplate(config);
   const model = readHyperparameters(config);
+  const tokenizer = readTokenizer(parseJson(small, 'tokenizer.json'));
   const window = Math.min(contextWindowSize, reader.manifest.context_window_size);
   const transcoding = planTranscoding(
     (tensorCache as { records: readonly TensorShard[] }).records,
     model,
-    metadataOf(model, window, template.stopTokens[0] ?? 0),
+    metadataOf(model, window, template.stopTokens[0] ?? 0, (id) => tokenizer.bytes(id)),
     fileBytesMax,
   );
   return {
     model,
     template,
-    tokenizer: readTokenizer(parseJson(small, 'tokenizer.json')),
+    tokenizer,
+    tokenName: (id) => tokenName(id, tokenizer.bytes(id)),
     contextWindowSize: window,
     weightBytes: shards.reduce((sum, shard) => sum + shard.bytes, 0),
     weights: async (readOptions, onPiece) => {

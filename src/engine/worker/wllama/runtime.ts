@@ -32,14 +32,19 @@ const MEASURED_CONTEXT = 256;
 
 export class LlamaRuntime {
   readonly #wllama: Wllama;
+  readonly #tokenName: (id: number) => string;
 
-  private constructor(wllama: Wllama) {
+  private constructor(wllama: Wllama, nameOf: (id: number) => string) {
     this.#wllama = wllama;
+    this.#tokenName = nameOf;
   }
 
-  /** Throws what the library throws. */
-  static async load(options: RuntimeOptions): Promise<LlamaRuntime> {
-    return new LlamaRuntime(await startLlama(options));
+  /**
+   * @param nameOf a token as the model's vocabulary has it
+   * Throws what the library throws.
+   */
+  static async load(options: RuntimeOptions, nameOf: (id: number) => string): Promise<LlamaRuntime> {
+    return new LlamaRuntime(await startLlama(options), nameOf);
   }
 
   /** Threads to load a package with: as measured, else guessed. `isMeasurable`: `measure` would find something out. */
@@ -60,7 +65,7 @@ export class LlamaRuntime {
    */
   static measure(model: Hyperparameters, signal: AbortSignal): Promise<ThreadMeasurement> {
     const { file, tokens } = modelOfZeros(model, MEASURED_CONTEXT);
-    const request = { prompt: tokenName(1), max_tokens: tokens, temperature: 0, ignore_eos: true };
+    const request = { prompt: tokenName(1, null), max_tokens: tokens, temperature: 0, ignore_eos: true };
     const decode: DecodeRun = async (threads, limit) => {
       const started = performance.now();
       const slow = AbortSignal.timeout(limit);
@@ -95,6 +100,7 @@ export class LlamaRuntime {
 
   /**
    * Reads the prompt (what it shares with the last one is kept) and hands over token by token.
+   * @param grammar GBNF over token names: the answer is of it
    * @returns why it ended by itself; 'aborted' if `signal` ended it
    */
   async generate(
@@ -103,12 +109,14 @@ export class LlamaRuntime {
     tokensMax: number,
     onToken: (token: number) => void,
     signal: AbortSignal,
+    grammar?: string,
   ): Promise<'stop' | 'length' | 'aborted'> {
     let reason: 'stop' | 'length' = 'length';
     try {
       const request = {
-        prompt: prompt.map(tokenName).join(''),
+        prompt: prompt.map(this.#tokenName).join(''),
         max_tokens: tokensMax,
+        ...(grammar === undefined ? {} : { grammar }),
         ...samplingParameters(sampling),
         stream: true as const,
         abortSignal: signal,

@@ -20,6 +20,7 @@ export interface Completer {
     tokensMax: number,
     onToken: (token: number) => void,
     signal: AbortSignal,
+    grammar?: string,
   ): Promise<'stop' | 'length' | 'aborted'>;
 }
 
@@ -44,15 +45,14 @@ export class CompletionSession {
     });
   }
 
-  /** @throws HypnosError 'message-too-long' with `tokens`, `limit`; whatever the runtime throws */
+  /**
+   * @throws HypnosError 'message-too-long' with `tokens`, `limit`; 'schema-unsupported' with `keyword`, `path`; whatever
+   *   the runtime throws
+   */
   async generate(
     request: GenerateRequest,
     context: Omit<GenerationContext, 'checkDevice'>,
   ): Promise<GenerateOutcome> {
-    if (request.responseSchema) {
-      // llama.cpp's grammars read its vocabulary, which holds ids here.
-      throw new HypnosError('generation-failed', { message: 'answers by a schema need the GPU engine' });
-    }
     const { signal, now, onEvent } = context;
     const started = now();
     const prompt = this.#conversation.build(request);
@@ -64,6 +64,7 @@ export class CompletionSession {
         contextTokens: this.#cached.length,
       };
     const { tokens, partialAnswer, partialText, droppedTurns } = prompt;
+    const grammar = request.responseSchema && (await grammarAfter(request.responseSchema, partialText));
     const reused = commonPrefix(this.#cached, tokens, tokens.length - 1);
     onEvent({ type: 'started', promptTokens: tokens.length, reusedTokens: reused, droppedTurns });
 
@@ -104,6 +105,7 @@ export class CompletionSession {
           end.abort();
         },
         AbortSignal.any([signal, end.signal]),
+        grammar,
       )
       .catch((error: unknown) => {
         this.#cached = [];
@@ -139,4 +141,17 @@ export class CompletionSession {
       return produced.length >= request.sampling.maxTokens ? 'length' : 'context';
     }
   }
+}
+
+/** GBNF of what may follow the part of an answer. Its code is loaded with the first schema. */
+async function grammarAfter(schema: object, partialText: string): Promise<string> {
+  const [{ after }, { jsonSchemaGrammar }, { toGbnf }] = await Promise.all([
+    import('../grammar/grammar.ts'),
+    import('../grammar/jsonSchema.ts'),
+    import('./gbnf.ts'),
+  ]);
+  const rest = after(jsonSchemaGrammar(schema), partialText);
+  if (!rest)
+    throw new HypnosError('generation-failed', { message: 'the answer so far is not of the schema' });
+  return toGbnf(rest);
 }

@@ -130,7 +130,10 @@ export function modelOfZeros(like: Hyperparameters, contextWindowSize: number): 
       matrix(`${block}.ffn_down`, hidden, inner),
     ]),
   ];
-  const header = encodeHeader(metadataOf(model, contextWindowSize, 0), entries);
+  const header = encodeHeader(
+    metadataOf(model, contextWindowSize, 0, () => null),
+    entries,
+  );
   const total = entries.reduce(
     (sum, entry) => sum + tensorBytes(entry) + paddingAfter(tensorBytes(entry)),
     0,
