@@ -110,6 +110,7 @@ function Title() {
   const conversation = useChat((state) => state.conversation);
   const rename = useHistory((state) => state.rename);
   const [isEditing, setIsEditing] = useState(false);
+  const editButton = useRef<HTMLButtonElement>(null);
   const title = conversation?.title || t('untitled');
 
   if (!conversation) return <span className={styles.title}>{title}</span>;
@@ -117,8 +118,9 @@ function Title() {
     return (
       <TitleField
         title={conversation.title}
-        onDone={(next) => {
+        onDone={(next, byKey) => {
           setIsEditing(false);
+          if (byKey) requestAnimationFrame(() => editButton.current?.focus());
           if (next) void rename(conversation.id, next);
         }}
       />
@@ -135,6 +137,7 @@ function Title() {
         {title}
       </span>
       <IconButton
+        ref={editButton}
         label={t('header.rename')}
         keys="f2"
         size="s"
@@ -151,8 +154,8 @@ function Title() {
 
 interface TitleFieldProps {
   readonly title: string;
-  /** null: nothing to change. */
-  readonly onDone: (title: string | null) => void;
+  /** @param title null: nothing to change @param byKey Enter or Escape ended it: the focus has nowhere else to go */
+  readonly onDone: (title: string | null, byKey: boolean) => void;
 }
 
 function TitleField({ title, onDone }: TitleFieldProps) {
@@ -166,11 +169,11 @@ function TitleField({ title, onDone }: TitleFieldProps) {
     field.current?.select();
   }, []);
 
-  const finish = (isSaved: boolean): void => {
+  const finish = (isSaved: boolean, byKey: boolean): void => {
     if (isDone.current) return; // leaving by Enter or Escape also blurs
     isDone.current = true;
     const next = text.trim();
-    onDone(isSaved && next !== '' && next !== title ? next : null);
+    onDone(isSaved && next !== '' && next !== title ? next : null, byKey);
   };
   return (
     <input
@@ -183,13 +186,13 @@ function TitleField({ title, onDone }: TitleFieldProps) {
         setText(event.target.value);
       }}
       onBlur={() => {
-        finish(true);
+        finish(true, false);
       }}
       onKeyDown={(event) => {
         if (isComposing(keyFacts(event))) return;
         if (event.key !== 'Enter' && event.key !== 'Escape') return;
         event.preventDefault();
-        finish(event.key === 'Enter');
+        finish(event.key === 'Enter', true);
       }}
     />
   );

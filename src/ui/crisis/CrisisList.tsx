@@ -1,10 +1,10 @@
-import { useEffect, useState } from 'react';
-import { Search } from 'lucide-react';
+import { useEffect, useRef, useState } from 'react';
+import { Search, X } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { Link, useLocation } from 'wouter';
 import { finderByName, loadCrisisFinder } from '../../state/crises.ts';
 import type { Crises, CrisisFinder } from '../../state/crises.ts';
-import { ScreenHeader } from '../components/index.ts';
+import { IconButton, ScreenHeader } from '../components/index.ts';
 import { CrisisRecords } from './CrisisRecords.tsx';
 import styles from './crisis.module.css';
 
@@ -18,6 +18,7 @@ export function CrisisList({ crises, isMissing }: CrisisListProps) {
   const { t, i18n } = useTranslation('crisis');
   const [, navigate] = useLocation();
   const [query, setQuery] = useState('');
+  const box = useRef<HTMLInputElement>(null);
   const [find, setFind] = useState<CrisisFinder>(() => finderByName(crises.cards));
   useEffect(() => {
     let isCurrent = true;
@@ -56,6 +57,7 @@ export function CrisisList({ crises, isMissing }: CrisisListProps) {
           >
             <Search size={20} aria-hidden />
             <input
+              ref={box}
               type="search"
               // The screen is opened to find a card: typing at once is what it is for.
               autoFocus
@@ -67,6 +69,18 @@ export function CrisisList({ crises, isMissing }: CrisisListProps) {
                 setQuery(event.target.value);
               }}
             />
+            {query && (
+              <IconButton
+                label={t('clear')}
+                tooltip={false}
+                onClick={() => {
+                  setQuery('');
+                  box.current?.focus();
+                }}
+              >
+                <X size={20} aria-hidden />
+              </IconButton>
+            )}
           </form>
           {cards.length === 0 && <p role="status">{t('none')}</p>}
           <nav aria-label={t('all')} className={styles.cards}>

@@ -27,6 +27,7 @@ export function ConversationRow({ conversation, isCurrent, isTabStop, onNavigate
   const { id, pinned } = conversation;
   const title = conversation.title || t('untitled');
   const tabIndex = isTabStop ? 0 : -1;
+  const link = useRef<HTMLAnchorElement>(null);
 
   const remove = () => void history.getState().remove(id);
   const onKeyDown = (event: KeyboardEvent) => {
@@ -42,8 +43,9 @@ export function ConversationRow({ conversation, isCurrent, isTabStop, onNavigate
       <TitleEditor
         title={conversation.title}
         label={t('newTitle')}
-        onDone={(next) => {
+        onDone={(next, byKey) => {
           setRenaming(null);
+          if (byKey) requestAnimationFrame(() => link.current?.focus());
           if (next !== null) void history.getState().rename(id, next);
         }}
       />
@@ -53,6 +55,7 @@ export function ConversationRow({ conversation, isCurrent, isTabStop, onNavigate
   return (
     <div className={cx(styles.row, isCurrent && styles.current)}>
       <Link
+        ref={link}
         href={`/c/${id}`}
         data-row={id}
         tabIndex={tabIndex}
@@ -118,8 +121,8 @@ export function ConversationRow({ conversation, isCurrent, isTabStop, onNavigate
 interface TitleEditorProps {
   readonly title: string;
   readonly label: string;
-  /** null: nothing to change. */
-  readonly onDone: (title: string | null) => void;
+  /** @param title null: nothing to change @param byKey Enter or Escape ended it: the focus has nowhere else to go */
+  readonly onDone: (title: string | null, byKey: boolean) => void;
 }
 
 function TitleEditor({ title, label, onDone }: TitleEditorProps) {
@@ -138,11 +141,11 @@ function TitleEditor({ title, label, onDone }: TitleEditorProps) {
     };
   }, []);
 
-  function finish(save: boolean) {
+  function finish(save: boolean, byKey: boolean) {
     if (isDone.current) return;
     isDone.current = true;
     const next = text.trim();
-    onDone(save && next && next !== title ? next : null);
+    onDone(save && next && next !== title ? next : null, byKey);
   }
 
   return (
@@ -156,13 +159,13 @@ function TitleEditor({ title, label, onDone }: TitleEditorProps) {
         setText(event.target.value);
       }}
       onBlur={() => {
-        finish(true);
+        finish(true, false);
       }}
       onKeyDown={(event) => {
         // An Enter that ends a composition belongs to the input method.
         if (event.nativeEvent.isComposing) return;
-        if (event.key === 'Enter') finish(true);
-        if (event.key === 'Escape') finish(false);
+        if (event.key === 'Enter') finish(true, true);
+        if (event.key === 'Escape') finish(false, true);
         event.stopPropagation();
       }}
     />

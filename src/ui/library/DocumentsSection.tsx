@@ -86,7 +86,7 @@ export function DocumentsSection() {
           {state.documents.map((row) => (
             <li key={row.id}>
               <Document row={row} />
-              <IconButton size="s" label={t('documents.again')} onClick={choose}>
+              <IconButton size="s" label={t('documents.againNamed', { name: row.name })} onClick={choose}>
                 <RefreshCw size={15} aria-hidden />
               </IconButton>
               <IconButton

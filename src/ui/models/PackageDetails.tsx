@@ -83,7 +83,7 @@ export function PackageDetails({
       <dd>
         {installed && !installed.verified && <p>{t('manager:facts.computed')}</p>}
         <details>
-          <summary>{t('manager:facts.files', { count: facts.files.length })}</summary>
+          <summary>{t('manager:facts.showFiles')}</summary>
           <ul className={styles.hashes}>
             {facts.files.map(({ path, bytes, sha256 }) => (
               <li key={path}>

@@ -39,7 +39,7 @@ export function SearchBox({ query, onQueryChange, onOpen }: SearchBoxProps) {
       <input
         id={SEARCH_INPUT_ID}
         value={query}
-        placeholder={t('search')}
+        placeholder={t('searchHint')}
         aria-label={t('search')}
         autoComplete="off"
         spellCheck={false}
