@@ -1,3 +1,4 @@
+import { useRef } from 'react';
 import { Dialog } from '@base-ui/react/dialog';
 import { useTranslation } from 'react-i18next';
 import { Sidebar } from '../ui/history/Sidebar.tsx';
@@ -7,6 +8,7 @@ import styles from './SidebarDrawer.module.css';
 /** The sidebar of a narrow window: over the page, closed by its backdrop, Escape or a choice. */
 export function SidebarDrawer() {
   const { t } = useTranslation('shell');
+  const popup = useRef<HTMLDivElement>(null);
   const isOpen = useShell((state) => state.drawerOpen);
   const setOpen = useShell((state) => state.setDrawerOpen);
   return (
@@ -18,7 +20,8 @@ export function SidebarDrawer() {
     >
       <Dialog.Portal>
         <Dialog.Backdrop className={styles.backdrop} />
-        <Dialog.Popup className={styles.drawer} aria-label={t('sidebar')} initialFocus={false}>
+        {/* The drawer itself, not its first control: on a phone nothing in it is meant yet. */}
+        <Dialog.Popup ref={popup} className={styles.drawer} aria-label={t('sidebar')} initialFocus={popup}>
           <Sidebar />
         </Dialog.Popup>
       </Dialog.Portal>

@@ -8,6 +8,7 @@ import { openScriptedPage } from './support.ts';
 import type { ScriptedPage } from './support.ts';
 
 const WIDE = { width: 1280, height: 800 };
+const PHONE = { width: 360, height: 740 };
 const SEEDED = '恶性高热的首要处理';
 
 let scripted: ScriptedPage;
@@ -39,6 +40,9 @@ async function openSeeded(): Promise<void> {
 interface Surface {
   readonly name: string;
   readonly hash: string;
+  readonly viewport?: typeof WIDE;
+  /** Presses of Escape until it is closed; 1. */
+  readonly escapes?: number;
   readonly before?: () => Promise<unknown>;
   readonly opener: () => Locator;
   /** After the opener's Enter: what leads on to the surface. */
@@ -121,6 +125,16 @@ const SURFACES: readonly Surface[] = [
     opener: () => button('编辑并重新提问'),
     surface: () => page.getByRole('textbox', { name: '编辑提问' }),
   },
+  {
+    name: 'the drawer of a narrow window',
+    hash: '#/models',
+    viewport: PHONE,
+    opener: () => button('打开侧栏'),
+    surface: () => page.getByRole('dialog', { name: '侧栏' }),
+    traps: true,
+    // The first closes the hint of the control that has the focus.
+    escapes: 2,
+  },
 ];
 
 const hasFocus = (locator: Locator) => locator.evaluate((element) => element === document.activeElement);
@@ -128,26 +142,29 @@ const holdsFocus = (locator: Locator) =>
   locator.evaluate((element) => element.contains(document.activeElement));
 
 describe('the focus', () => {
-  test.each(SURFACES)('$name', async ({ hash, before, opener, then, surface, traps, back }) => {
-    await page.setViewportSize(WIDE);
-    await page.goto(`${scripted.site.url}${hash}`);
-    await before?.();
-    await opener().focus();
-    await page.keyboard.press('Enter');
-    await then?.();
-    await surface().waitFor();
-    await expect.poll(() => holdsFocus(surface())).toBe(true);
-    if (traps) {
-      const stops = await surface()
-        .locator(':is(a[href], button, input, textarea):not([tabindex="-1"])')
-        .count();
-      for (let step = 0; step <= stops; step += 1) {
-        await page.keyboard.press('Tab');
-        await expect.poll(() => holdsFocus(surface())).toBe(true);
+  test.each(SURFACES)(
+    '$name',
+    async ({ hash, viewport = WIDE, before, opener, then, surface, traps, back, escapes = 1 }) => {
+      await page.setViewportSize(viewport);
+      await page.goto(`${scripted.site.url}${hash}`);
+      await before?.();
+      await opener().focus();
+      await page.keyboard.press('Enter');
+      await then?.();
+      await surface().waitFor();
+      await expect.poll(() => holdsFocus(surface())).toBe(true);
+      if (traps) {
+        const stops = await surface()
+          .locator(':is(a[href], button, input, textarea):not([tabindex="-1"])')
+          .count();
+        for (let step = 0; step <= stops; step += 1) {
+          await page.keyboard.press('Tab');
+          await expect.poll(() => holdsFocus(surface())).toBe(true);
+        }
       }
-    }
-    await page.keyboard.press('Escape');
-    await surface().waitFor({ state: 'detached' });
-    await expect.poll(() => hasFocus((back ?? opener)()), { timeout: 10_000 }).toBe(true);
-  });
+      for (let press = 0; press < escapes; press += 1) await page.keyboard.press('Escape');
+      await surface().waitFor({ state: 'detached' });
+      await expect.poll(() => hasFocus((back ?? opener)()), { timeout: 10_000 }).toBe(true);
+    },
+  );
 });
