@@ -38,6 +38,7 @@ COMMANDS = {
     "index": ("hypnos_convert.commands.index", "list the packages of a folder for the page that serves it"),
     "evaluate": ("hypnos_convert.commands.evaluate", "score a model on the benchmark, or on items of your own"),
     "compare": ("hypnos_convert.commands.compare", "test whether two results differ"),
+    "embed": ("hypnos_convert.commands.embed", "put the scores of an evaluation into its package"),
     "judge": ("hypnos_convert.commands.judge", "let language models judge the open answers"),
     "human": ("hypnos_convert.commands.human", "forms for human raters, and what they say"),
     "contamination": ("hypnos_convert.commands.contamination", "check that training has not seen benchmark items"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from openai_server import OpenAIServer
 
 from hypnos_convert.__main__ import main
 from hypnos_convert.manifest import check as check_manifest
+from hypnos_convert.manifest import verify
 
 DEMO = Path(__file__).parents[2] / "public/models/hypnos-demo"
 
@@ -303,3 +305,19 @@ def test_the_engine_for_the_processor_scores_the_same_package_in_a_real_browser(
     identity = first["target"]["identity"]
     assert identity["engine"] == "wllama" and len(identity["sources"]) == 64
     assert "hypnos-demo-software.wasm" not in identity["files"], "no library takes part"
+
+    # The scores go into the package that they are about, and into no other.
+    package = Path(shutil.copytree(DEMO, tmp_path / "package"))
+    assert main(["embed", str(package), str(tmp_path / "one")]) == 0
+    manifest = verify(package)
+    assert manifest["evaluation"] == json.loads((tmp_path / "one" / "package-evaluation.json").read_text("utf-8"))
+    assert all("|wllama|" in score["signature"] for score in manifest["evaluation"]["scores"])
+    sealed = (package / "hypnos-package.json").read_bytes()
+    (package / "hypnos-package.sig").write_text("{}")
+    assert main(["embed", str(package), str(tmp_path / "one")]) == 3
+    (package / "hypnos-package.sig").unlink()
+    about = json.loads((tmp_path / "one" / "result.json").read_text("utf-8"))
+    about["target"]["identity"]["files"]["tokenizer.json"] = "0" * 64
+    (tmp_path / "one" / "result.json").write_text(json.dumps(about), "utf-8")
+    assert main(["embed", str(package), str(tmp_path / "one")]) == 3
+    assert (package / "hypnos-package.json").read_bytes() == sealed

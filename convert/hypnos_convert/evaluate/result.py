@@ -162,13 +162,17 @@ def warnings(values: Mapping[tuple[str, str], Any]) -> Iterator[dict[str, str]]:
 
 
 def package_evaluation(about: Mapping[str, Any]) -> dict[str, Any]:
-    """The ``evaluation`` object of hypnos-package.json."""
+    """The ``evaluation`` object of hypnos-package.json. Signatures name the engine where it is not web-llm."""
+    identity = about["target"]["identity"]
+    engine = f"|{identity['engine']}" if isinstance(identity, dict) and "engine" in identity else ""
     scores = [
         {
             "name": f"{score['kind']}.{score['key']}",
             "value": score["value"],
             **({"low": score["low"], "high": score["high"]} if score["low"] is not None else {}),
-            "signature": f"n:{score['items']}|{about['parameters']['prompts']}|greedy|{score['signature']}"[:400],
+            "signature": f"n:{score['items']}|{about['parameters']['prompts']}|greedy{engine}|{score['signature']}"[
+                :400
+            ],
         }
         for score in about["scores"]
     ]

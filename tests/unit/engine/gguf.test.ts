@@ -315,6 +315,21 @@ test('files of a split model hold the tensors of the whole one, each once, and s
   expect(await filesOf(plan, 1)).toHaveLength(3 * 4 + 1);
 });
 
+test('words of a vocabulary are in the header as UTF-8, behind their lengths in bytes', () => {
+  const words = ['a', 'ġ3;', '麻醉', '😀', ''];
+  const header = encodeHeader(new Map([['words', { type: 'strings', value: words } as const]]), []);
+  const view = new DataView(header.buffer, header.byteOffset);
+  // magic, version, tensors, pairs; the key and its length; the types of the value and of its elements, how many
+  let at = 4 + 4 + 8 + 8 + 8 + 'words'.length + 4 + 4 + 8;
+  const read = words.map(() => {
+    const length = Number(view.getBigUint64(at, true));
+    const bytes = header.subarray(at + 8, at + 8 + length);
+    at += 8 + length;
+    return new TextDecoder().decode(bytes);
+  });
+  expect(read).toEqual(words);
+});
+
 test('a header of no tensors is padded', () => {
   expect(encodeHeader(new Map(), []).length).toBe(32);
 });

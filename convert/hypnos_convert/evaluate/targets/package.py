@@ -156,8 +156,14 @@ def _sources_digest() -> str:
         InputError: this is not a checkout of the repository.
     """
     root = SOURCES.parent
-    files = [*sorted((SOURCES / "engine").rglob("*.ts")), root / "package-lock.json"]
-    if not SOURCES.is_dir() or not files[-1].is_file():
+    lock = root / "package-lock.json"
+    parts = (SOURCES / part for part in ("engine", "packages", "platform", "shared"))
+    files = [
+        *sorted(file for part in parts for file in part.rglob("*.ts")),
+        *sorted(SCRIPT.parent.glob("wllama*")),
+        lock,
+    ]
+    if not SOURCES.is_dir() or not lock.is_file():
         raise InputError("the engine wllama is built from the page's sources: run this in a checkout of the repository")
     digest = hashlib.sha256()
     for file in files:

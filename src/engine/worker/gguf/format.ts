@@ -100,6 +100,8 @@ export function encodeHeader(
   return writer.finish();
 }
 
+const encoder = new TextEncoder();
+
 class Writer {
   #buffer = new Uint8Array(1 << 16);
   #view = new DataView(this.#buffer.buffer);
@@ -121,16 +123,12 @@ class Writer {
     this.#view.setUint32(this.length + 4, Math.floor(value / 2 ** 32), true);
     this.length += 8;
   }
-  /** All that is written here is ASCII; a TextEncoder takes three times as long for 150,000 tokens. */
+  /** Encoded in place: an array of its own for each of 150,000 tokens takes three times as long. */
   string(text: string): void {
-    this.u64(text.length);
-    this.#reserve(text.length);
-    for (let at = 0; at < text.length; at += 1) {
-      const code = text.charCodeAt(at);
-      if (code > 127) throw new RangeError(`not ASCII: ${text}`);
-      this.#buffer[this.length + at] = code;
-    }
-    this.length += text.length;
+    this.#reserve(8 + 3 * text.length);
+    const { written } = encoder.encodeInto(text, this.#buffer.subarray(this.length + 8));
+    this.u64(written);
+    this.length += written;
   }
   bytes(bytes: Uint8Array): void {
     this.#reserve(bytes.length);
