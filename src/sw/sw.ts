@@ -3,7 +3,6 @@
  *
  *   navigation, shell, worker scripts -> precache (revisioned, complete before it takes over)
  *   models/<id>/*                     -> the package cache if the user keeps that package, else the network
- *   the CPU engine's wasm (10 MB)     -> its own cache if the user keeps it or has used it, else the network
  *   everything else of this origin    -> the network
  *
  * Every answer leaves with the headers of src/shared/security-headers.json, whatever server the page came from: a worker
@@ -12,14 +11,11 @@
 import { cleanupOutdatedCaches, matchPrecache, precache } from 'workbox-precaching';
 import type { PrecacheEntry } from 'workbox-precaching';
 import securityHeaders from '../shared/security-headers.json' with { type: 'json' };
-import { CPU_ENGINE_CACHE, PACKAGE_CACHE } from '../shared/caches.ts';
+import { PACKAGE_CACHE } from '../shared/caches.ts';
 
 declare const self: ServiceWorkerGlobalScope & { readonly __WB_MANIFEST: (PrecacheEntry | string)[] };
 
-/**
- * Sent by the page: 'activate-update' once the user agreed; 'keep-cpu-engine' when it is wanted offline or in use, answered
- * on the message's port with whether it is kept.
- */
+/** Sent by the page: `{ type: 'activate-update' }` once the user agreed. */
 interface PageMessage {
   readonly type: string;
 }
@@ -27,39 +23,8 @@ interface PageMessage {
 const scopeUrl = new URL(self.registration.scope);
 const modelsPath = new URL('models/', scopeUrl).pathname;
 
-/** Most laptops never run it: the manifest tells its name, and keeping it is a choice. */
-const isCpuEngine = (url: string) => /\/wllama-[\w-]+\.wasm$/.test(url);
-const manifest = self.__WB_MANIFEST.map((entry) => (typeof entry === 'string' ? { url: entry } : entry));
-const cpuEngineUrls = manifest
-  .filter(({ url }) => isCpuEngine(url))
-  .map(({ url }) => new URL(url, scopeUrl).href);
-
-precache(manifest.filter(({ url }) => !isCpuEngine(url)) as PrecacheEntry[]);
+precache(self.__WB_MANIFEST);
 cleanupOutdatedCaches();
-
-/** Fetches what is missing of it; what an earlier version kept goes. */
-async function keepCpuEngine(): Promise<void> {
-  const cache = await caches.open(CPU_ENGINE_CACHE);
-  for (const url of cpuEngineUrls) if (!(await cache.match(url))) await cache.add(url);
-}
-
-async function dropEarlierCpuEngines(): Promise<void> {
-  const cache = await caches.open(CPU_ENGINE_CACHE);
-  for (const request of await cache.keys())
-    if (!cpuEngineUrls.includes(request.url)) await cache.delete(request);
-}
-
-/** Whoever keeps it, of any version, keeps it through an update; earlier versions had it among all their files. */
-async function wasCpuEngineKept(): Promise<boolean> {
-  const kept = await (await caches.open(CPU_ENGINE_CACHE)).keys();
-  if (kept.length > 0) return true;
-  for (const url of cpuEngineUrls) if (await caches.match(url)) return true;
-  return false;
-}
-
-self.addEventListener('install', (event) => {
-  event.waitUntil(wasCpuEngineKept().then((isKept) => (isKept ? keepCpuEngine() : undefined)));
-});
 
 function withSecurityHeaders(response: Response): Response {
   // Opaque and error responses cannot be rebuilt, nor those that forbid a body.
@@ -100,8 +65,8 @@ async function respond(request: Request): Promise<Response> {
     if (shell) return withSecurityHeaders(shell);
   }
   if (url.pathname.startsWith(modelsPath)) return withSecurityHeaders(await packageFile(request));
-  const kept = isCpuEngine(url.pathname) ? await caches.match(url.href) : await matchPrecache(request);
-  return withSecurityHeaders(kept ?? (await fetch(request)));
+  const precached = await matchPrecache(request);
+  return withSecurityHeaders(precached ?? (await fetch(request)));
 }
 
 self.addEventListener('fetch', (event) => {
@@ -112,17 +77,9 @@ self.addEventListener('fetch', (event) => {
 
 self.addEventListener('activate', (event) => {
   // The first visit's page is taken over at once, so that it too works offline and under our headers.
-  event.waitUntil(Promise.all([self.clients.claim(), dropEarlierCpuEngines()]));
+  event.waitUntil(self.clients.claim());
 });
 
 self.addEventListener('message', (event) => {
-  const { type } = (event.data ?? {}) as Partial<PageMessage>;
-  if (type === 'activate-update') void self.skipWaiting();
-  if (type !== 'keep-cpu-engine') return;
-  const [port] = event.ports;
-  const keeping = keepCpuEngine().then(
-    () => port?.postMessage(true),
-    () => port?.postMessage(false),
-  );
-  event.waitUntil(keeping);
+  if ((event.data as PageMessage | null)?.type === 'activate-update') void self.skipWaiting();
 });

@@ -1,10 +1,8 @@
 /** With the network cut from the second visit on: the page opens, loads the kept model, answers, and keeps its history. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { launchBrowser, scriptedEngine, startSite } from './harness.ts';
+import { launchBrowser, startSite } from './harness.ts';
 import type { Browser, Site } from './harness.ts';
 import { ask, ENGINE_TIMEOUT_MS, waitForPhase, waitForServiceWorker } from './support.ts';
-
-const isCpuEngine = (path: string) => /\/wllama-[\w-]+\.wasm$/.test(path);
 
 let site: Site;
 let browser: Browser;
@@ -40,47 +38,6 @@ describe('offline', () => {
     await third.getByText('你是谁？').first().waitFor();
     await third.close();
     await site.resume();
-  });
-
-  test('the processor is no part of a first visit that has a graphics processor, until it is asked for', async () => {
-    const asked: string[] = [];
-    const scripted = await scriptedEngine();
-    const own = await startSite({
-      override: (path) => {
-        if (isCpuEngine(path)) asked.push(path);
-        return scripted(path);
-      },
-    });
-    const fresh = await launchBrowser();
-    const page = await fresh.newPage(`${own.url}#/models`);
-    await waitForPhase(page, 'ready');
-    await waitForServiceWorker(page);
-    expect(asked).toEqual([]);
-    await page.getByRole('switch', { name: '保留在本机，供离线使用' }).click();
-    await page
-      .getByText(/已保留，可离线使用/)
-      .first()
-      .waitFor();
-    expect(asked).toEqual([]);
-
-    const choice = page.getByRole('switch', { name: '断网时也能用处理器运行' });
-    await choice.click();
-    await page.getByText(/已保留 [\d.]+\sMB，所有模型共用/).waitFor();
-    expect(asked).toHaveLength(1);
-    await own.pause();
-    const size = await page.evaluate(
-      async (url) => (await (await fetch(url, { cache: 'reload' })).blob()).size,
-      asked[0]!,
-    );
-    expect(size).toBeGreaterThan(5e6);
-    await choice.click();
-    await page.getByText(/打开后下载约/).waitFor();
-    expect(await page.evaluate(() => caches.has('hypnos-cpu-engine-v1'))).toBe(false);
-    const devtools = await fresh.context.newCDPSession(page);
-    await devtools.send('Network.clearBrowserCache');
-    await choice.click();
-    await page.getByText(/没有下载成功/).waitFor();
-    await fresh.close();
   });
 
   test('every response carries the policy, worker scripts included, also without our server', async () => {

@@ -7,13 +7,11 @@ import { Switch } from '../components/controls.ts';
 import { Button, ErrorNotice, Pill, cx } from '../components/index.ts';
 import { formatBytes, formatCount, formatNumber } from '../format.ts';
 import { useShell } from '../shell.ts';
-import { CpuEngineKeeping } from './CpuEngineKeeping.tsx';
 import { LoadProgressLine } from './LoadProgressLine.tsx';
 import { UseCpuButton } from '../device/UseCpuButton.tsx';
 import { OriginPills, PackageCare, SmallerContext } from './PackageCare.tsx';
 import { PackageDetails } from './PackageDetails.tsx';
 import { ProgressLine } from './ProgressLine.tsx';
-import { useLikelyEngine } from './useEngineLine.ts';
 import { useAnswerGuard } from './useAnswerGuard.tsx';
 import { titleIn } from './useModelLine.ts';
 import { originOf, useOriginLine } from './useOrigin.ts';
@@ -168,7 +166,6 @@ export function PackageCard({ summary, actions }: PackageCardProps) {
       )}
 
       {!summary.facts?.installed && <Keeping summary={summary} />}
-      <CpuEngineKeeping />
       {summary.facts && <PackageCare summary={summary} facts={summary.facts} isRunning={isRunning} />}
 
       <details className={styles.more}>
@@ -190,8 +187,6 @@ function Keeping({ summary }: { readonly summary: PackageSummary }) {
   const keepPackage = useShell((state) => state.keepPackage);
   const dropPackage = useShell((state) => state.dropPackage);
   const cancelKeeping = useShell((state) => state.cancelKeeping);
-  const setCpuEngineKept = useShell((state) => state.setCpuEngineKept);
-  const needsCpuEngine = useLikelyEngine(summary.facts ?? null) !== 'web-llm';
   const mine = keeping?.packageId === summary.id ? keeping : null;
 
   return (
@@ -202,8 +197,6 @@ function Keeping({ summary }: { readonly summary: PackageSummary }) {
           disabled={keeping !== null && mine === null}
           label={t('keep.label')}
           onCheckedChange={(checked) => {
-            // Where the processor runs the model, the model is of no use offline without its engine.
-            if (checked && needsCpuEngine) void setCpuEngineKept(true);
             if (checked) void keepPackage(summary.id);
             else if (mine) cancelKeeping();
             else void dropPackage(summary.id);
