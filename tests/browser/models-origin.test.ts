@@ -1,7 +1,7 @@
 /** Where a model comes from and who vouches for it, on the built page: a plain MLC folder, a tar, the hospital's keys. */
 import { spawnSync } from 'node:child_process';
 import { createHash, generateKeyPairSync, sign } from 'node:crypto';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { Locator, Page } from 'playwright-core';
@@ -131,6 +131,72 @@ test('a .hypnos file may be a tar', async () => {
   await card.getByRole('button', { name: '重新校验', exact: true }).click();
   await card.getByText(/校验通过：\d+ 个文件全部相符/).waitFor();
   expect(await card.getByText('来源未核实', { exact: true }).count()).toBe(0);
+});
+
+test('a folder that is dropped on the page is installed, and something else is refused', async () => {
+  const zone = page.getByText('也可以把模型文件夹');
+  const devtools = await browser.context.newCDPSession(page);
+  const drop = async (files: readonly string[]) => {
+    await zone.scrollIntoViewIfNeeded();
+    const box = (await zone.boundingBox())!;
+    const at = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+    const data = { items: [], files: [...files], dragOperationsMask: 1 };
+    for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
+      await devtools.send('Input.dispatchDragEvent', { type, ...at, data });
+  };
+  await drop([path.join(DEMO, 'tokenizer.json')]);
+  await page.getByRole('alert').filter({ hasText: '?' }).waitFor();
+  await drop([DEMO]);
+  await importedFrom('文件夹', 'hypnos-demo').waitFor();
+});
+
+test('two versions of a model stand side by side, and each is removed for itself', async () => {
+  const newer = path.join(folder, 'newer');
+  await cp(DEMO, newer, { recursive: true });
+  const manifest = await readFile(path.join(DEMO, MANIFEST), 'utf8');
+  const { version } = JSON.parse(manifest) as { version: string };
+  await writeFile(
+    path.join(newer, MANIFEST),
+    manifest.replace(`"version": "${version}"`, '"version": "99.0.0"'),
+  );
+  await importFolder(DEMO);
+  const old = importedFrom('文件夹', 'hypnos-demo').filter({ hasText: `版本 ${version}` });
+  await old.waitFor();
+  const before = await storedBlobs(page);
+  await importFolder(newer);
+  const fresh = importedFrom('文件夹', 'newer').filter({ hasText: '版本 99.0.0' });
+  await fresh.waitFor();
+  expect(await old.count()).toBe(1);
+  expect(await storedBlobs(page)).toBe(before); // the same weights are there once
+  await old.getByRole('button', { name: '移除', exact: true }).click();
+  await page.getByText(/^已移除：/).waitFor();
+  await fresh.getByRole('button', { name: '载入', exact: true }).click();
+  await fresh.getByText('运行中', { exact: true }).waitFor();
+  await fresh.getByRole('button', { name: '重新校验', exact: true }).click();
+  await fresh.getByText(/校验通过：\d+ 个文件全部相符/).waitFor();
+});
+
+test('an import is cancelled half-way: nothing of it is loadable, and it can go on or be dropped', async () => {
+  const large = path.join(folder, 'large');
+  await cp(DEMO, large, { recursive: true });
+  const bytes = 2 ** 30;
+  const hash = createHash('sha256');
+  const zeros = Buffer.alloc(2 ** 20);
+  for (let at = 0; at < bytes; at += zeros.length) hash.update(zeros);
+  await writeFile(path.join(large, 'params_shard_1.bin'), '');
+  await truncate(path.join(large, 'params_shard_1.bin'), bytes); // a hole on this disk, a gigabyte to the page
+  const manifest = JSON.parse(await readFile(path.join(large, MANIFEST), 'utf8')) as { files: unknown[] };
+  manifest.files.push({ path: 'params_shard_1.bin', bytes, sha256: hash.digest('hex') });
+  await writeFile(path.join(large, MANIFEST), JSON.stringify(manifest));
+  await importFolder(large);
+  await page.getByText('params_shard_1.bin').first().waitFor();
+  await page.getByRole('button', { name: '取消', exact: true }).click();
+  await page.getByText(/^未完成的导入：/).waitFor();
+  expect(await page.getByRole('article').filter({ hasText: '导入 ·' }).count()).toBe(0);
+  expect(await page.getByRole('alert').count()).toBe(0); // what one asked for is no failure
+  expect(await storedBlobs(page)).toBeGreaterThan(0); // what was verified stays for going on
+  await page.getByRole('button', { name: '放弃并删除', exact: true }).click();
+  await expect.poll(() => storedBlobs(page)).toBe(0);
 });
 
 test('a key that the hospital pinned is named; one that it did not is told apart', async () => {
