@@ -3,6 +3,8 @@
 import importlib.util
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,12 @@ def replace_in_card(module, file, old, new):
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_the_training_data_and_the_cards_that_ship_agree():
+    run = subprocess.run([sys.executable, str(TOOLS / "lint.py")], capture_output=True, text=True, timeout=600)
+    assert run.returncode == 0, run.stderr
+    assert int(run.stdout.split(" records")[0]) > 10_000  # all of it, not an empty folder
 
 
 def test_cards_and_record_as_they_are(lint, capsys):

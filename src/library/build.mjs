@@ -12,6 +12,7 @@
  *
  *   @drug-propofol 丙泊酚 | Propofol | intravenous        id, title, English title, category
  *   aliases: 异丙酚, 得普利麻
+ *   asked: 推药时手疼, 睡着的白药        how people ask for it; only search reads it
  *   summary: one or two sentences
  *   source: asa-ps-2020          what the summary and a score's items and bands rest on, if not "textbook"
  *   dose: 全麻诱导 | iv | adult | 1.5～2.5 mg/kg | note     drugs; each also becomes a sentence
@@ -31,7 +32,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { sources } from './sources.mjs';
 
-export const LIBRARY_VERSION = '1.1.0';
+export const LIBRARY_VERSION = '1.2.0';
 const SOURCE = new URL('source/', import.meta.url);
 const TARGET = new URL('../../public/library/', import.meta.url);
 
@@ -198,6 +199,7 @@ export function parseCards(text, kind, name) {
         };
         cards.push(card);
       } else if (key === 'aliases') card.aliases = value.split(/[,，]\s*/u);
+      else if (key === 'asked') card.asked = value.split(/[,，]\s*/u);
       else if (key === 'summary') card.summary = value;
       else if (key === 'source') card.source = value;
       else if (key === 'related') card.related = value.split(/,\s*/u);

@@ -56,6 +56,8 @@ const cardSchema = z.object({
   title: text(),
   title_en: text(),
   aliases: z.array(text()),
+  /** How people ask for it in everyday words; only search reads it. */
+  asked: z.optional(z.array(text())),
   category: text(),
   summary: text(),
   sections: z.array(section),

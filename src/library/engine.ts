@@ -1,7 +1,8 @@
 /**
  * Search over all segments. Pure of storage and threads: the worker feeds it, tests and the bench use it as it is.
  *
- *   query -> terms (without asking words) + names -> BM25 over segments + a share for a named subject -> best passages
+ *   query -> terms (without asking words) + names -> BM25 over segments, and over how people ask for a card
+ *     + a share for a named subject -> best passages
  */
 import type { AnswerPassage } from '../shared/types.ts';
 import type { LibraryCard } from './cards.ts';
@@ -25,6 +26,8 @@ const MEANING_WEIGHT = 0.6;
 const MEANT = 0.75;
 /** A subject that is named outranks passages that only mention it. Times certainty; in units of BM25 scores. */
 const NAME_SHARE = 7;
+/** A term that people use when they ask for the card, against one that the passage holds, frequency 1. */
+const ASKED_WEIGHT = 0.7;
 /** What earlier questions of a conversation say, against the question itself. */
 const CONTEXT_WEIGHT = 0.25;
 /** Of the question's weight in terms, what a passage must hold to count as an answer's source. */
@@ -76,12 +79,21 @@ export class SearchEngine {
   readonly #cardOf: readonly string[];
   readonly #titles: ReadonlyMap<string, string>;
   readonly #names: NameFinder;
+  /** Term of how people ask for a card -> places of its passages. They lead there; no passage holds them. */
+  readonly #asked = new Map<string, number[]>();
   readonly #segments = new Map<string, OpenSegment>();
 
   /** @param segment as `buildCardSegment` made it from the same cards; absent: it is made */
   constructor(cards: readonly LibraryCard[], segment?: Segment) {
     this.cardPassages = cards.flatMap(passagesOfCard);
     this.#cardOf = this.cardPassages.map(({ anchor }) => (anchor.kind === 'card' ? anchor.cardId : ''));
+    const asked = new Map(cards.map((card) => [card.id, termsAsked(card)]));
+    for (const [place, cardId] of this.#cardOf.entries())
+      for (const term of asked.get(cardId) ?? []) {
+        const places = this.#asked.get(term);
+        if (places) places.push(place);
+        else this.#asked.set(term, [place]);
+      }
     this.#titles = new Map(cards.map((card) => [card.id, card.title]));
     this.#names = new NameFinder(
       cards.map((card) => ({ id: card.id, names: [card.title, card.title_en, ...card.aliases] })),
@@ -161,6 +173,9 @@ export class SearchEngine {
           covered[place] = (covered[place] ?? 0) + weight;
           counts[place] = (counts[place] ?? 0) + 1;
         });
+        if (key !== CARDS) continue;
+        for (const place of this.#asked.get(term) ?? [])
+          scores[place] = (scores[place] ?? 0) + weight * ASKED_WEIGHT;
       }
       for (let place = 0; place < segment.size; place += 1) {
         const score = scores[place] ?? 0;
@@ -217,12 +232,16 @@ export class SearchEngine {
     const total = sum(segments.map(({ size }) => size));
     const weights = new Map<string, number>();
     for (const [term, weight] of terms) {
-      const count = sum(segments.map((segment) => segment.countOf(term)));
+      const count =
+        sum(segments.map((segment) => segment.countOf(term))) + (this.#asked.get(term)?.length ?? 0);
       weights.set(term, weight * Math.log(1 + (total - count + 0.5) / (count + 0.5)));
     }
     return weights;
   }
 }
+
+const termsAsked = ({ asked = [] }: LibraryCard): ReadonlySet<string> =>
+  new Set(asked.map(withoutAsking).flatMap(termsOf));
 
 /** The best of many, without sorting them all. */
 class Best {

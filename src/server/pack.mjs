@@ -30,7 +30,6 @@ const TYPES = {
   bin: 'application/octet-stream',
   css: 'text/css',
   html: 'text/html; charset=utf-8',
-  ico: 'image/x-icon',
   js: 'text/javascript',
   json: 'application/json',
   md: 'text/markdown; charset=utf-8',

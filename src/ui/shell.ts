@@ -75,3 +75,12 @@ export function useShell<Selected>(select: (state: ShellState & ShellActions) =>
   if (!store) throw new Error('useShell needs a ShellContext above it');
   return useStore(store, select);
 }
+
+/** To be called within the click that keeps something large: some browsers ask the user, and only then. */
+export function useProtection(): () => void {
+  const isUnprotected = useShell((state) => state.storage.persisted === false);
+  const request = useShell((state) => state.requestPersistence);
+  return () => {
+    if (isUnprotected) void request();
+  };
+}

@@ -8,7 +8,7 @@ import { SearchEngine } from '../../src/library/engine.ts';
 import { passagesOfCard } from '../../src/library/passages.ts';
 import { SegmentBuilder } from '../../src/library/segment.ts';
 import { termsOf } from '../../src/library/tokens.ts';
-import { ASKED, COLLOQUIAL, loadShippedCards, rankOf } from '../fixtures/retrieval.ts';
+import { ASKED, COLLOQUIAL, loadShippedCards, rankOf, UNSEEN } from '../fixtures/retrieval.ts';
 import { median, print } from './report.ts';
 
 type Ranker = (question: string) => readonly string[];
@@ -45,6 +45,7 @@ test('retrieval quality', () => {
       COLLOQUIAL().filter((question) => question.part === part),
       `everyday wordings (${part})`,
     );
+  measure('ours', ours, UNSEEN(), 'everyday wordings (unseen)');
 
   const passages = cards.flatMap((card) =>
     passagesOfCard(card).map(({ id, text, heading }) => ({
@@ -58,6 +59,7 @@ test('retrieval quality', () => {
   const plain = plainBm25(passages);
   measure('plain bigram BM25', plain);
   measure('plain bigram BM25', plain, COLLOQUIAL(), 'everyday wordings (all)');
+  measure('plain bigram BM25', plain, UNSEEN(), 'everyday wordings (unseen)');
   const build = (options: { tokenize?: (text: string) => string[] }) => {
     const index = new MiniSearch<(typeof passages)[number]>({
       fields: ['title', 'heading', 'text'],

@@ -115,6 +115,15 @@ describe('an answer that does not end by itself', () => {
   });
 });
 
+test('turns that left the context window are marked with the answer, also after a reload', async () => {
+  await send('#dropped 3');
+  await finished();
+  const mark = answers().first().getByRole('note').filter({ hasText: '更早的 3 轮对话已超出上下文窗口' });
+  await mark.waitFor();
+  await page.reload();
+  await mark.waitFor();
+});
+
 describe('branches', () => {
   test('regenerating keeps both answers', async () => {
     await ask(page, '同一个问题');

@@ -57,7 +57,10 @@ describe('crisis cards', () => {
     }
     await find.fill('过敏');
     await find.press('Enter');
+    const timer = page.getByRole('timer');
+    const atStart = await timer.innerText();
     await ticks(page).nth(0).check();
+    await expect.poll(() => timer.innerText()).not.toBe(atStart); // the first tick starts it
     await ticks(page).nth(2).check();
     await expect.poll(() => page.getByRole('listitem').locator('time').count()).toBe(2);
     const times = await page.locator('time b').allInnerTexts();

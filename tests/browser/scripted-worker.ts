@@ -6,6 +6,7 @@
  *   "#hang"          never answers and never yields
  *   "#crash N"       the worker ends after N pieces            "#lost N"  reports a lost device after N pieces
  *   "#long"          finish reason 'length'     "#json"       a JSON object
+ *   "#dropped N"     N turns did not fit the context window
  * and anything else gets a short Markdown answer that quotes it.
  */
 import * as Comlink from 'comlink';
@@ -94,12 +95,13 @@ const api: EngineApi = {
     const crashAfter = Number(option(question, 'crash') ?? Infinity);
     const loseAfter = Number(option(question, 'lost') ?? Infinity);
     const promptTokens = request.turns.reduce((sum, turn) => sum + turn.content.length, 0);
+    const droppedTurns = Number(option(question, 'dropped') ?? 0);
     const started = performance.now();
     let pieces = 0;
     // Events travel through a port of their own: the outcome must not overtake them.
     let delivered: unknown = null;
     try {
-      onEvent({ type: 'started', promptTokens, droppedTurns: 0 });
+      onEvent({ type: 'started', promptTokens, droppedTurns });
       if (question.includes('#hang')) for (;;);
       for (const delta of answerTo(question)) {
         if (pieces >= crashAfter) {
@@ -138,7 +140,7 @@ const api: EngineApi = {
           prefillTokensPerSecond: promptTokens / 0.01,
           decodeTokensPerSecond: pieces / Math.max(seconds, 1e-3),
         },
-        droppedTurns: 0,
+        droppedTurns,
         contextTokens: Math.min(CONTEXT_WINDOW, promptTokens + pieces),
       },
     };

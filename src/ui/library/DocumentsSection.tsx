@@ -5,6 +5,7 @@ import { Link } from 'wouter';
 import type { DocumentRow } from '../../state/library.ts';
 import { Button, Dialog, ErrorNotice, IconButton, ProgressBar } from '../components/index.ts';
 import { Section } from '../components/Page.tsx';
+import { useProtection } from '../shell.ts';
 import { useDocuments } from './useDocuments.ts';
 import styles from './library.module.css';
 
@@ -17,6 +18,7 @@ export function DocumentsSection() {
   const { state, actions } = useDocuments();
   const [doomed, setDoomed] = useState<DocumentRow | null>(null);
   const input = useRef<HTMLInputElement>(null);
+  const protect = useProtection();
   const choose = () => {
     input.current?.click();
   };
@@ -33,6 +35,7 @@ export function DocumentsSection() {
         onChange={(event) => {
           const files = [...(event.target.files ?? [])];
           event.target.value = '';
+          protect();
           void actions?.add(files);
         }}
       />

@@ -6,6 +6,7 @@ import { describeDrop } from '../../state/bring.ts';
 import type { SourceDescriptor } from '../../state/manager.ts';
 import { Button, ErrorNotice, TextField, cx } from '../components/index.ts';
 import { Section } from '../components/Page.tsx';
+import { useProtection } from '../shell.ts';
 import { ProgressLine } from './ProgressLine.tsx';
 import { ArchiveButton, FolderButton } from './SourceButtons.tsx';
 import { useManager } from './useManager.ts';
@@ -23,7 +24,11 @@ export function ImportPanel() {
   const [address, setAddress] = useState('');
   const isBusy = job !== null;
 
-  const bring = (source: SourceDescriptor) => void importFrom(source);
+  const protect = useProtection();
+  const bring = (source: SourceDescriptor) => {
+    protect();
+    void importFrom(source);
+  };
   const onDrop = async (event: DragEvent) => {
     event.preventDefault();
     setOver(false);

@@ -26,7 +26,7 @@ export function ModelsScreen() {
 
   useEffect(() => {
     void refreshStorage();
-  }, [refreshStorage]);
+  }, [refreshStorage, packages]); // bringing and removing change what is used
   // A failure that belongs to one package is shown on its card.
   const isOfPackage = engine.phase === 'failed' && engine.packageId !== null;
 

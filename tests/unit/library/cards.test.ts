@@ -29,6 +29,7 @@ interface Card {
   kind: string;
   title: string;
   aliases: string[];
+  asked?: string[];
   summary: string;
   source: string;
   sections: {
@@ -156,6 +157,23 @@ test('a name leads to one card of its kind', () => {
       owners.set(name, card.id);
     }
   }
+});
+
+test('how people ask for a card leads to one card, and is no question that the search is measured with', () => {
+  const owners = new Map<string, string>();
+  for (const { id, asked = [] } of cards)
+    for (const phrase of asked) {
+      expect(owners.get(phrase), `${phrase}: ${id}`).toBeUndefined();
+      owners.set(phrase, id);
+    }
+  expect(owners.size).toBeGreaterThan(400);
+  const measured = ['questions', 'colloquial', 'unseen'].flatMap(
+    (name) => json(`tests/fixtures/retrieval/${name}.json`) as { question: string }[],
+  );
+  const patched = [...owners.keys()].filter((phrase) =>
+    measured.some(({ question }) => question.includes(phrase) || phrase.includes(question)),
+  );
+  expect(patched).toEqual([]);
 });
 
 test('every sentence names a known source and stands alone', () => {

@@ -9,9 +9,9 @@ $ErrorActionPreference = 'Stop'
 
 $here = Split-Path -Parent $MyInvocation.MyCommand.Path
 $page = [IO.Path]::GetFullPath([IO.Path]::Combine($here, '..', 'page'))
-$headers = @(Get-Content -Encoding UTF8 ([IO.Path]::Combine($here, 'headers.txt')) | Where-Object { $_ })
+$headers = @(Get-Content -Encoding UTF8 -LiteralPath ([IO.Path]::Combine($here, 'headers.txt')) | Where-Object { $_ })
 $types = @{}
-Get-Content -Encoding UTF8 ([IO.Path]::Combine($here, 'types.txt')) | Where-Object { $_ } | ForEach-Object {
+Get-Content -Encoding UTF8 -LiteralPath ([IO.Path]::Combine($here, 'types.txt')) | Where-Object { $_ } | ForEach-Object {
     $extension, $type = $_ -split ' ', 2
     $types[$extension] = $type
 }
@@ -26,14 +26,17 @@ try { $listener.Start() } catch {
 }
 Write-Host "Hypnos: $address"
 Write-Host '关闭此窗口即停止服务。Closing this window stops it.'
-if (-not $NoBrowser) { Start-Process $address }
+# Without a browser to open it the page is served all the same.
+if (-not $NoBrowser) { try { Start-Process $address } catch { } }
 
-function Send-Refusal($response, [int]$status, [string]$message) {
+function Send-Refusal($context, [int]$status, [string]$message) {
+    $response = $context.Response
     $bytes = [Text.Encoding]::UTF8.GetBytes("$message`n")
     $response.StatusCode = $status
     $response.ContentType = 'text/plain; charset=utf-8'
     $response.ContentLength64 = $bytes.Length
-    $response.Close($bytes, $false)
+    # An answer to HEAD has no body, and .NET throws where one is written.
+    if ($context.Request.HttpMethod -eq 'HEAD') { $response.Close() } else { $response.Close($bytes, $false) }
 }
 
 # Answers one request; returns the copy that goes on, or nothing.
@@ -43,12 +46,14 @@ function Start-Answer($context) {
         $name, $value = $line -split ': ', 2
         $response.Headers.Add($name, $value)
     }
-    if ($request.HttpMethod -notin 'GET', 'HEAD') { Send-Refusal $response 405 'Not allowed.'; return }
+    # Windows listens on every address and goes by the name that a request gives: another computer may give this one, too.
+    if (-not $request.IsLocal) { Send-Refusal $context 421 'Only localhost is served here.'; return }
+    if ($request.HttpMethod -notin 'GET', 'HEAD') { Send-Refusal $context 405 'Not allowed.'; return }
     $path = [Uri]::UnescapeDataString($request.Url.AbsolutePath)
     if ($path -eq '/') { $path = '/index.html' }
     try { $file = [IO.Path]::GetFullPath([IO.Path]::Combine($page, $path.TrimStart('/', '\'))) } catch { $file = '' }
     $inside = $file.StartsWith($page + [IO.Path]::DirectorySeparatorChar, [StringComparison]::Ordinal)
-    if (-not $inside -or -not [IO.File]::Exists($file)) { Send-Refusal $response 404 'Not found.'; return }
+    if (-not $inside -or -not [IO.File]::Exists($file)) { Send-Refusal $context 404 'Not found.'; return }
     $type = $types[[IO.Path]::GetExtension($file).TrimStart('.')]
     $response.ContentType = if ($type) { $type } else { 'application/octet-stream' }
     # Files under assets/ are named by their content.
