@@ -133,8 +133,8 @@ export function createManager(model: ModelStore, modelsUrl: string): ManagerStor
         set({ failure: { key, error: HypnosError.from(error, 'storage-unavailable').toCoded() } });
       }
       set({ job: null });
-      tellOtherTabs();
       await get().refresh();
+      tellOtherTabs();
       return value;
     }
 
@@ -144,9 +144,10 @@ export function createManager(model: ModelStore, modelsUrl: string): ManagerStor
       removed: readonly PackageId[] = [],
     ): Promise<void> {
       const result = await action;
-      if (result.ok) tellOtherTabs(removed);
-      else set({ failure: { key, error: result.error } });
+      if (!result.ok) set({ failure: { key, error: result.error } });
       await get().refresh();
+      // Last: this page hears it too, and would read what was removed before the list is without it.
+      if (result.ok) tellOtherTabs(removed);
     }
 
     async function readLeftovers(): Promise<void> {
@@ -173,7 +174,8 @@ export function createManager(model: ModelStore, modelsUrl: string): ManagerStor
       imported: null,
 
       refresh: async () => {
-        await Promise.all([readLeftovers(), model.getState().refreshPackages()]);
+        await model.getState().refreshPackages();
+        await readLeftovers(); // a package is not shown as removed while it is still listed
       },
       importFrom: async (source) => {
         const key = await run('import', null, async (onProgress) => {
