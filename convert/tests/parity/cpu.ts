@@ -3,8 +3,9 @@
 //
 // Float arrays travel as base64 of little-endian float32.
 import type { Wllama } from '@wllama/wllama';
-import { tokenIds, tokenName } from '../../../src/engine/worker/gguf/plan.ts';
+import { tokenIds } from '../../../src/engine/worker/gguf/plan.ts';
 import { openPackage } from '../../../src/engine/worker/wllama/package.ts';
+import type { OpenPackage } from '../../../src/engine/worker/wllama/package.ts';
 import { samplingParameters, startLlama } from '../../../src/engine/worker/wllama/runtime.ts';
 import { fetchManifest, PackageReader } from '../../../src/packages/reader.ts';
 import { DEFAULT_SAMPLING } from '../../../src/shared/types.ts';
@@ -22,6 +23,7 @@ interface Completion {
 
 const GREEDY = { ...DEFAULT_SAMPLING, temperature: 0, repetitionPenalty: 1, seed: 0 };
 let llama: Wllama;
+let nameOf: OpenPackage['tokenName'];
 
 const fetchFile = (url: string, init: RequestInit) => fetch(url, init);
 
@@ -32,6 +34,7 @@ export async function load({ model, threads = 1 }: { model: string; threads?: nu
   const start = performance.now();
   const opened = await openPackage(reader, Infinity, {});
   const { contextWindowSize } = opened;
+  nameOf = opened.tokenName;
   llama = await startLlama({ model: await opened.weights({}), contextWindowSize, threads });
   return { loadMs: performance.now() - start, contextWindowSize };
 }
@@ -40,7 +43,7 @@ export async function load({ model, threads = 1 }: { model: string; threads?: nu
 export async function greedy({ ids, count }: { ids: readonly number[]; count: number }) {
   const vocabulary = llama.getModelMetadata().hparams.nVocab;
   const request = {
-    prompt: ids.map(tokenName).join(''),
+    prompt: ids.map(nameOf).join(''),
     max_tokens: count,
     logprobs: vocabulary,
     ignore_eos: true,
