@@ -24,6 +24,9 @@ export const CHROMIUM_ARGUMENTS = [
   '--enable-unsafe-swiftshader',
 ];
 
+/** @param {readonly string[]} args @returns those that leave the browser without WebGPU */
+export const withoutWebGpu = (args) => args.filter((argument) => !/webgpu|swiftshader/.test(argument));
+
 /** @returns {string | undefined} the executable of an installed Chrome, Edge or Chromium; HYPNOS_CHROMIUM comes first */
 export function findChromium() {
   if (process.env.HYPNOS_CHROMIUM) return process.env.HYPNOS_CHROMIUM;

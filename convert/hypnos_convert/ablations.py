@@ -50,7 +50,8 @@ def compare_runs(folders: list[Path]) -> list[Arm]:
     arms: list[Arm] = []
     first: dict[tuple[str, str], list[float]] = {}
     for folder in folders:
-        phases = Fields(load_manifest(folder / "train")["counts"], folder / "train")
+        counts = load_manifest(folder / "train")["counts"]
+        phases = Fields(counts, folder / "train")
         rows = _rows(folder / "evaluate" / "answers.jsonl")
         table = np.array(list(rows.values()), dtype=np.float64)
         first = first or rows
@@ -61,12 +62,11 @@ def compare_runs(folders: list[Path]) -> list[Arm]:
         if arms:
             a, b = (np.array([of[key] for key in shared], dtype=np.float64) for of in (first, rows))
             differences = dict(zip(MEASURES, paired_bootstrap(a, b, combine), strict=True))
-        names = list(load_manifest(folder / "train")["counts"])
         arms.append(
             Arm(
                 name=folder.name,
-                phases=names,
-                steps=sum(phases.object(name).integer("steps", 0, 1 << 50) for name in names),
+                phases=list(counts),
+                steps=sum(phases.object(name).integer("steps", 0, 1 << 50) for name in counts),
                 questions=len(rows),
                 scores=dict(zip(MEASURES, estimates(table, combine), strict=True)),
                 shared=len(shared),

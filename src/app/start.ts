@@ -33,9 +33,12 @@ export function startStores(): StoresHandle {
     stop();
     void import('../state/threads.ts').then(({ measureWhenIdle }) => measureWhenIdle(engine, systemClock));
   });
+  let noted: object | null = null;
   engine.subscribe((state) => {
-    if (state.phase !== 'ready' || !state.model.weights) return;
+    // Ready again after an answer is the same load.
+    if (state.phase !== 'ready' || !state.model.weights || state.model === noted) return;
     const { model } = state;
+    noted = model;
     void import('../state/keptWeights.ts').then(({ noteWeights }) => {
       noteWeights(model);
     });

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Plugin } from 'vite';
+import type { InlineConfig, Plugin } from 'vite';
 
 const ID = 'virtual:wllama-scripts';
 
@@ -92,3 +92,12 @@ function composeScripts(): { main: string; thread: string } {
   ].join('\n');
   return { main, thread: `${PROLOGUE}\n${runtime}` };
 }
+
+/** What a page of its own with the engines, beside the application, is built with. */
+export const engineBuild = (): InlineConfig => ({
+  base: './',
+  publicDir: false,
+  plugins: [wllamaScripts()],
+  worker: { format: 'es', plugins: () => [wllamaScripts()] },
+  build: { target: 'es2023', assetsInlineLimit: 0, chunkSizeWarningLimit: 8000 },
+});

@@ -10,6 +10,7 @@
  */
 import { Dexie } from 'dexie';
 import { z } from 'zod/mini';
+import { sha256Hex } from '../platform/sha256.ts';
 import { HypnosError } from '../shared/errors.ts';
 import type { Conversation, ConversationId, Message, MessageId, Timestamp } from '../shared/types.ts';
 import type { ConversationRow, HistoryDatabase, MessageRow } from './db.ts';
@@ -349,10 +350,7 @@ export async function planImport(
   const planned: PlannedConversation[] = [];
   for (const conversation of conversations) {
     const content = JSON.stringify([conversation.id, conversation.messages.map(contentOf)]);
-    const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(content));
-    const hex = Array.from(new Uint8Array(digest, 0, 16), (byte) => byte.toString(16).padStart(2, '0')).join(
-      '',
-    );
+    const hex = (await sha256Hex(new TextEncoder().encode(content))).slice(0, 32);
     planned.push({
       ...conversation,
       copyId: hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),

@@ -5,6 +5,7 @@
  *
  * Nothing of it needs a model or, once the service worker keeps it, a network.
  */
+import { sha256Hex } from '../platform/sha256.ts';
 import { HypnosError } from '../shared/errors.ts';
 import { parseCards, parseIndex } from './cards.ts';
 import type { CardKind, LibraryCard, LibraryIndex } from './cards.ts';
@@ -57,7 +58,7 @@ export async function readCardFiles(
   const files = await Promise.all(
     wanted.map(async ({ path, sha256 }) => {
       const bytes = await read(path);
-      if ((await sha256Of(bytes)) !== sha256)
+      if ((await sha256Hex(bytes)) !== sha256)
         throw new HypnosError('library-invalid', { file: path, path: '', reason: 'SHA-256 differs' });
       return parseCards(parseJson(bytes, path), path);
     }),
@@ -71,9 +72,4 @@ function parseJson(bytes: ArrayBuffer, file: string): unknown {
   } catch (error) {
     throw new HypnosError('library-invalid', { file, path: '', reason: 'not JSON' }, { cause: error });
   }
-}
-
-async function sha256Of(bytes: ArrayBuffer): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', bytes);
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

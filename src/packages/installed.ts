@@ -12,6 +12,7 @@
  * the blobs, and PackageReader checks size and SHA-256 of every byte again, so a damaged store is found at load.
  * Only src/packages/worker writes here.
  */
+import { sha256Hex } from '../platform/sha256.ts';
 import { HypnosError } from '../shared/errors.ts';
 import type { PackageId } from '../shared/types.ts';
 import { MANIFEST_FILE, parseManifest } from './manifest.ts';
@@ -64,12 +65,8 @@ export const installedBaseUrl = (key: PackageId): string => `${INSTALLED_BASE}${
 
 /** Part of a key: names the manifest's exact bytes. */
 export async function keyOf(id: string, manifest: string): Promise<PackageId> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(manifest));
-  return `${id}@${toHex(new Uint8Array(digest)).slice(0, 12)}`;
-}
-
-export function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  const digest = await sha256Hex(new TextEncoder().encode(manifest));
+  return `${id}@${digest.slice(0, 12)}`;
 }
 
 /** @returns a room of the store; null where it does not exist (yet) */

@@ -12,9 +12,10 @@
  * removes holds it alone; only who removes waits for it. Written by src/packages/worker/weightsWriter.ts only.
  */
 import type { PackageId } from '../shared/types.ts';
+import { sha256Hex } from '../platform/sha256.ts';
 import { HypnosError } from '../shared/errors.ts';
-import { toHex } from './installed.ts';
 import type { PackageManifest } from './manifest.ts';
+import type { ReadOptions } from './reader.ts';
 
 export const WEIGHTS_FOLDER = 'hypnos-weights';
 export const RECORD_FILE = 'record.json';
@@ -48,12 +49,8 @@ export async function weightsKey(
   format: number,
 ): Promise<WeightsKey> {
   const listed = manifest.files.map(({ path, sha256 }) => `${sha256}  ${path}\n`).sort();
-  const content = await sha256(new TextEncoder().encode(listed.join('')));
+  const content = await sha256Hex(new TextEncoder().encode(listed.join('')));
   return { id, version: manifest.version, content, format };
-}
-
-export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  return toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)));
 }
 
 /** Settles when the lock is free again. */
@@ -92,7 +89,7 @@ const lockName = (id: PackageId) => `${WEIGHTS_FOLDER}:${id}`;
  */
 export async function readWeights(
   key: WeightsKey,
-  options: { readonly signal?: AbortSignal | undefined; readonly onBytes?: (count: number) => void } = {},
+  options: ReadOptions = {},
 ): Promise<readonly File[] | null> {
   const { signal, onBytes } = options;
   const folder = await openFolder(key.id);
@@ -108,7 +105,7 @@ export async function readWeights(
         if (signal?.aborted) throw new HypnosError('cancelled');
         const slice = file.slice(piece * PIECE_BYTES, (piece + 1) * PIECE_BYTES);
         const read = new Uint8Array(await slice.arrayBuffer());
-        if ((await sha256(read)) !== expected) throw new Error(`SHA-256 of piece ${piece}`);
+        if ((await sha256Hex(read)) !== expected) throw new Error(`SHA-256 of piece ${piece}`);
         count += read.length;
         onBytes?.(read.length);
       }
@@ -136,13 +133,18 @@ export async function removeWeights(id: PackageId): Promise<void> {
   await locks?.request(lockName(id), () => removeUnlocked(id)).catch(() => undefined);
 }
 
+/** Packages of which something is kept, or was left by a kill. */
+export async function keptIds(): Promise<readonly PackageId[]> {
+  const root = await openRoot();
+  const ids: PackageId[] = [];
+  if (root) for await (const id of root.keys()) ids.push(id);
+  return ids;
+}
+
 /** Removes what is kept of packages that are not wanted, and what a kill left without a record. */
 export async function collectWeights(isWanted: (id: PackageId) => boolean): Promise<void> {
-  const root = await openRoot();
-  if (!root) return;
-  const ids: PackageId[] = [];
-  for await (const id of root.keys()) ids.push(id);
-  for (const id of ids) if (!isWanted(id) || (await keptWeightsBytes(id)) === null) await removeIfFree(id);
+  for (const id of await keptIds())
+    if (!isWanted(id) || (await keptWeightsBytes(id)) === null) await removeIfFree(id);
 }
 
 export async function removeAllWeights(): Promise<void> {

@@ -4,6 +4,7 @@
  *
  *   url --fetch, counted--> one buffer of the declared size --SHA-256--> caller
  */
+import { sha256Hex } from '../platform/sha256.ts';
 import { HypnosError } from '../shared/errors.ts';
 import { MANIFEST_FILE, parseManifest } from './manifest.ts';
 import type { PackageFile, PackageManifest } from './manifest.ts';
@@ -109,7 +110,7 @@ export class PackageReader {
       }
       if (filled !== file.bytes) throw corrupt(file, `${filled} of ${file.bytes} bytes`);
       // One call over the whole file: WebCrypto cannot hash a stream, and the engine takes whole files anyway.
-      const digest = toHex(await crypto.subtle.digest('SHA-256', bytes));
+      const digest = await sha256Hex(bytes);
       if (signal?.aborted) throw new HypnosError('cancelled');
       if (digest !== file.sha256) throw corrupt(file, 'SHA-256 differs');
       return bytes;
@@ -148,8 +149,4 @@ function transferError(error: unknown, file: string, signal: AbortSignal | undef
 
 function corrupt(file: PackageFile, reason: string): HypnosError {
   return new HypnosError('package-file-corrupt', { file: file.path, reason });
-}
-
-function toHex(buffer: ArrayBuffer): string {
-  return Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -5,7 +5,7 @@
 import type { LoadOptions, LoadedModel } from '../engine/shared/api.ts';
 import { isInstalledKey, listRecords } from '../packages/installed.ts';
 import type { InstalledRecord } from '../packages/installed.ts';
-import { collectWeights, removeWeights } from '../packages/keptWeights.ts';
+import { collectWeights, keptIds, removeWeights } from '../packages/keptWeights.ts';
 import { servedIndex } from '../packages/served.ts';
 import type { PackageId } from '../shared/types.ts';
 
@@ -70,6 +70,7 @@ export function noteWeights({ id, weights }: Pick<LoadedModel, 'id' | 'weights'>
 
 /** Removes what is kept of packages that are gone or whose choice is, and what a killed browser left. */
 export async function tidyKeptWeights(modelsUrl: string): Promise<void> {
+  if ((await keptIds()).length === 0) return;
   const installed = new Set((await listRecords<InstalledRecord>('installed')).map(({ key }) => key));
   const served = await servedIndex(modelsUrl, (url, init) => fetch(url, init)).then(
     ({ packages }) => new Set(packages.map(({ id }) => id)),

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, test } from 'vitest';
 import { ROOT } from '../../src/server/setup.mjs';
 import { launchBrowser, scriptedEngine, startSite } from '../browser/harness.ts';
 import type { Browser, Site } from '../browser/harness.ts';
+import { watchLongTasks } from '../browser/support.ts';
 import { median, print } from './report.ts';
 import type { Figure } from './report.ts';
 
@@ -164,15 +165,7 @@ test.for(Object.entries(STREAMED))(
     const scripted = await startSite({ override: await scriptedEngine() });
     const page = await browser.newPage(scripted.url);
     await page.locator('[data-engine-phase="ready"]').waitFor({ state: 'attached' });
-    await page.evaluate(() => {
-      const tasks: number[] = [];
-      (window as unknown as { tasks: number[] }).tasks = tasks;
-      new PerformanceObserver((list) =>
-        tasks.push(...list.getEntries().map((entry) => entry.duration)),
-      ).observe({
-        type: 'longtask',
-      });
-    });
+    const longTasks = await watchLongTasks(page);
     const encoded = Buffer.from(markdown).toString('base64');
     const piece = kind.endsWith('(4x)') ? 8 : 2;
     await page
@@ -181,7 +174,7 @@ test.for(Object.entries(STREAMED))(
     await page.keyboard.press('Enter');
     await page.locator('[data-engine-phase="generating"]').waitFor({ state: 'attached' });
     await page.locator('[data-engine-phase="ready"]').waitFor({ state: 'attached', timeout: 120_000 });
-    const tasks = await page.evaluate(() => (window as unknown as { tasks: number[] }).tasks);
+    const tasks = await longTasks();
     print(`Main thread while Markdown streams at 100 tokens a second: ${kind}`, [
       { name: 'tasks over 50 ms', value: tasks.length, unit: '', goal: '0' },
       { name: 'longest', value: Math.max(0, ...tasks), unit: 'ms' },

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { HOSTILE_DOCUMENTS, makeDocx, makeHandbook, makePdf } from '../fixtures/documents.ts';
 import { createProfile, launchBrowser, scriptedEngine, startSite } from './harness.ts';
 import type { Browser, Site } from './harness.ts';
-import { ask, waitForPhase, waitForServiceWorker } from './support.ts';
+import { ask, waitForPhase, waitForServiceWorker, watchLongTasks } from './support.ts';
 
 let site: Site;
 let browser: Browser;
@@ -169,13 +169,7 @@ describe('documents', () => {
     const first = await launchBrowser({ profile: profile.path, webgpu: false });
     const page = await first.newPage(`${site.url}#/library`);
     await page.getByRole('button', { name: '导入文档…' }).waitFor();
-    await page.evaluate(() => {
-      const tasks: number[] = [];
-      (window as unknown as { tasks: number[] }).tasks = tasks;
-      new PerformanceObserver((list) => {
-        tasks.push(...list.getEntries().map((entry) => entry.duration));
-      }).observe({ type: 'longtask' });
-    });
+    const longTasks = await watchLongTasks(page);
     // By its path: handing over bytes would itself be a long task of the page.
     const folder = await mkdtemp(path.join(os.tmpdir(), 'hypnos-handbook-'));
     const file = path.join(folder, '手册.pdf');
@@ -187,10 +181,7 @@ describe('documents', () => {
         /正在读取 (\d+) \/ 1000/.exec(await at.getByRole('list', { name: '正在导入' }).innerText())?.[1],
       );
     await expect.poll(() => done(page).catch(() => 0)).toBeGreaterThan(100);
-    console.log(
-      'longest tasks, ms',
-      await page.evaluate(() => (window as unknown as { tasks: number[] }).tasks),
-    );
+    console.log('longest tasks, ms', await longTasks());
     await first.kill();
 
     const second = await launchBrowser({ profile: profile.path, webgpu: false });

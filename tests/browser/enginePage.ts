@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { build } from 'vite';
-import { wllamaScripts } from '../../src/engine/wllama.plugin.ts';
+import { build, mergeConfig } from 'vite';
+import { engineBuild } from '../../src/engine/wllama.plugin.ts';
 import { ROOT } from '../../src/server/setup.mjs';
 import { startSite } from './harness.ts';
 import type { Override } from './harness.ts';
@@ -27,25 +27,20 @@ export interface EngineSite {
 
 export async function startEngineSite(): Promise<EngineSite> {
   const directory = await mkdtemp(path.join(os.tmpdir(), 'hypnos-engine-page-'));
-  await build({
-    configFile: false,
-    root: path.join(ROOT, 'tests/browser/pages'),
-    base: './',
-    publicDir: false,
-    logLevel: 'warn',
-    plugins: [wllamaScripts()],
-    worker: { format: 'es', plugins: () => [wllamaScripts()] },
-    build: {
-      outDir: directory,
-      emptyOutDir: true,
-      target: 'es2023',
-      assetsInlineLimit: 0,
-      chunkSizeWarningLimit: 8000,
-      rollupOptions: {
-        input: ['engine', 'cpu'].map((name) => path.join(ROOT, `tests/browser/pages/${name}.html`)),
+  await build(
+    mergeConfig(engineBuild(), {
+      configFile: false,
+      root: path.join(ROOT, 'tests/browser/pages'),
+      logLevel: 'warn',
+      build: {
+        outDir: directory,
+        emptyOutDir: true,
+        rollupOptions: {
+          input: ['engine', 'cpu'].map((name) => path.join(ROOT, `tests/browser/pages/${name}.html`)),
+        },
       },
-    },
-  });
+    }),
+  );
   const site = {
     requests: [] as string[],
     tamper: ((_path, _body) => undefined) as EngineSite['tamper'],

@@ -16,7 +16,7 @@ import type { BrowserContext, Page } from 'playwright-core';
 import { build } from 'vite';
 import { createPageServer, listen } from '../../src/server/serve.mjs';
 import { ROOT } from '../../src/server/setup.mjs';
-import { CHROMIUM_ARGUMENTS, requireChromium } from '../chromium.mjs';
+import { CHROMIUM_ARGUMENTS, requireChromium, withoutWebGpu } from '../chromium.mjs';
 
 export interface Override {
   readonly body: string | Uint8Array;
@@ -91,7 +91,7 @@ export async function launchBrowser(options: BrowserOptions = {}): Promise<Brows
   const args = [...CHROMIUM_ARGUMENTS, ...(options.args ?? [])];
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: requireChromium(),
-    args: options.webgpu === false ? args.filter((argument) => !/webgpu|swiftshader/.test(argument)) : args,
+    args: options.webgpu === false ? withoutWebGpu(args) : args,
     viewport: options.viewport ?? { width: 1280, height: 800 },
     colorScheme: options.colorScheme ?? 'light',
     locale: options.locale ?? 'zh-CN',

@@ -100,3 +100,15 @@ export async function flipByteInStore(page: Page, file: string): Promise<void> {
     }
   }, file);
 }
+
+/** Counts the main thread's long tasks from now on. @returns reads how long they were, in milliseconds, so far */
+export async function watchLongTasks(page: Page): Promise<() => Promise<readonly number[]>> {
+  await page.evaluate(() => {
+    const tasks: number[] = [];
+    Object.assign(window, { longTasks: tasks });
+    new PerformanceObserver((list) => {
+      tasks.push(...list.getEntries().map((entry) => entry.duration));
+    }).observe({ type: 'longtask' });
+  });
+  return () => page.evaluate(() => (window as unknown as { longTasks: number[] }).longTasks);
+}

@@ -5,6 +5,7 @@
  *   end: passages --> segment; segment + row + end of the import, one transaction; only then is the document there
  */
 import * as Comlink from 'comlink';
+import { sha256Hex } from '../../platform/sha256.ts';
 import { HypnosError } from '../../shared/errors.ts';
 import type { Result } from '../../shared/errors.ts';
 import { DOCUMENT_LIMITS } from '../api.ts';
@@ -100,8 +101,7 @@ async function finish(row: ImportRow, pages: number | null): Promise<void> {
     for (const passage of passages) builder.add(passage);
   }
   const segment = builder.build();
-  const digest = await crypto.subtle.digest('SHA-256', await row.file.arrayBuffer());
-  const sha256 = Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  const digest = await sha256Hex(await row.file.arrayBuffer());
   await database.transaction('rw', database.tables, async () => {
     if (!(await database.imports.get(row.id))) throw new HypnosError('cancelled');
     await database.segments.put({ id: row.id, version: '', segment });
@@ -110,7 +110,7 @@ async function finish(row: ImportRow, pages: number | null): Promise<void> {
       name: row.name,
       kind: row.kind,
       bytes: row.file.size,
-      sha256,
+      sha256: digest,
       importedAt: row.startedAt,
       pages,
       emptyPages: pages === null ? 0 : row.emptyPages,

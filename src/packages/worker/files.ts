@@ -23,3 +23,14 @@ export function writeAll(
   // Browsers differ: a full disk is an exception or a short write.
   if (written !== bytes.length) throw new DOMException('the disk is full', 'QuotaExceededError');
 }
+
+/** Writes a file of JSON and waits until it is on the disk. @throws DOMException 'QuotaExceededError' */
+export async function writeJson(handle: FileSystemFileHandle, value: unknown): Promise<void> {
+  const access = await handle.createSyncAccessHandle();
+  try {
+    writeAll(access, new TextEncoder().encode(JSON.stringify(value)), 0);
+    access.flush();
+  } finally {
+    access.close();
+  }
+}

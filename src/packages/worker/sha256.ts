@@ -6,7 +6,7 @@
  *   more --------------------------------------------------------> WebAssembly, chunk by chunk: WebCrypto hashes no streams
  */
 import { createSHA256 } from 'hash-wasm';
-import { toHex } from '../installed.ts';
+import { sha256Hex } from '../../platform/sha256.ts';
 import type { Chunk } from './sources.ts';
 
 const GATHERED_BYTES_MAX = 32 * 2 ** 20;
@@ -47,7 +47,7 @@ class GatheredSha256 implements Sha256 {
 
   update(chunk: Chunk): void {
     if (chunk.length === this.#bytes) {
-      this.#whole = digest(chunk);
+      this.#whole = sha256Hex(chunk);
       return;
     }
     if (!this.#buffer) {
@@ -60,14 +60,8 @@ class GatheredSha256 implements Sha256 {
 
   async digest(): Promise<string> {
     if (this.#whole) return this.#whole;
-    const hex = digest(this.#buffer?.subarray(0, this.#filled) ?? new Uint8Array(0));
+    const hex = sha256Hex(this.#buffer?.subarray(0, this.#filled) ?? new Uint8Array(0));
     spare = this.#buffer ?? spare;
     return hex;
   }
-}
-
-/** WebCrypto copies before it returns: the bytes are free for other use. */
-async function digest(bytes: Chunk): Promise<string> {
-  const hashing = crypto.subtle.digest('SHA-256', bytes);
-  return toHex(new Uint8Array(await hashing));
 }

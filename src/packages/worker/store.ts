@@ -9,7 +9,7 @@ import { HypnosError } from '../../shared/errors.ts';
 import type { PackageId } from '../../shared/types.ts';
 import { STORE_FOLDER, STORE_ROOMS, listRecords } from '../installed.ts';
 import type { InstalledRecord, PendingRecord, StoreRoom } from '../installed.ts';
-import { moveFile, writeAll } from './files.ts';
+import { moveFile, writeAll, writeJson } from './files.ts';
 import { createSha256 } from './sha256.ts';
 import type { Chunk } from './sources.ts';
 
@@ -89,13 +89,7 @@ export class PackageStore {
     const name = crypto.randomUUID();
     try {
       const handle = await this.#rooms.staging.getFileHandle(name, { create: true });
-      const access = await handle.createSyncAccessHandle();
-      try {
-        writeAll(access, new TextEncoder().encode(JSON.stringify(record)), 0);
-        access.flush();
-      } finally {
-        access.close();
-      }
+      await writeJson(handle, record);
       await moveFile(handle, this.#rooms[room], `${record.key}.json`);
     } catch (error) {
       await this.#rooms.staging.removeEntry(name).catch(() => undefined);

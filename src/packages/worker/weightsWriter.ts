@@ -6,16 +6,10 @@
  *
  * A failure never reaches who writes: weights that cannot be kept are in memory all the same. It is told by `commit`.
  */
-import {
-  lockWeights,
-  PIECE_BYTES,
-  RECORD_FILE,
-  removeUnlocked,
-  sha256,
-  WEIGHTS_FOLDER,
-} from '../keptWeights.ts';
+import { sha256Hex } from '../../platform/sha256.ts';
+import { lockWeights, PIECE_BYTES, RECORD_FILE, removeUnlocked, WEIGHTS_FOLDER } from '../keptWeights.ts';
 import type { KeptFile, Release, WeightsKey, WeightsRecord } from '../keptWeights.ts';
-import { moveFile, writeAll } from './files.ts';
+import { moveFile, writeAll, writeJson } from './files.ts';
 
 /** 'no-room': the browser grants no more storage. 'failed': otherwise. */
 export type KeepOutcome = 'kept' | 'no-room' | 'failed';
@@ -70,13 +64,7 @@ export class WeightsWriter {
       await this.#finish();
       const record: WeightsRecord = { ...this.#key, files: this.#finished };
       const handle = await this.#folder.getFileHandle('record.part', { create: true });
-      const access = await handle.createSyncAccessHandle();
-      try {
-        writeAll(access, new TextEncoder().encode(JSON.stringify(record)), 0);
-        access.flush();
-      } finally {
-        access.close();
-      }
+      await writeJson(handle, record);
       await moveFile(handle, this.#folder, RECORD_FILE);
     });
     if (!this.#failure) await this.#release();
@@ -149,7 +137,7 @@ class FileWriter {
   #flush(): void {
     const piece = this.#piece.subarray(0, this.#filled);
     writeAll(this.#access, piece, this.#written);
-    this.#hashes.push(sha256(piece)); // it copies before it returns: the piece may be filled again
+    this.#hashes.push(sha256Hex(piece)); // it copies before it returns: the piece may be filled again
     this.#written += piece.length;
     this.#filled = 0;
   }

@@ -4,6 +4,8 @@ import { useTranslation } from 'react-i18next';
 import { useChat, useHistory, useModel } from '../../state/hooks.ts';
 import { IconButton, Menu, Pill, ScreenHeader } from '../components/index.ts';
 import { formatNumber } from '../format.ts';
+import { useTitleEdit } from '../history/titleEdit.ts';
+import type { TitleDone } from '../history/titleEdit.ts';
 import { useTransfer } from '../history/transfer.ts';
 import { useName } from '../models/useOrigin.ts';
 import { isComposing, keyFacts } from './sendKey.ts';
@@ -154,27 +156,19 @@ function Title() {
 
 interface TitleFieldProps {
   readonly title: string;
-  /** @param title null: nothing to change @param byKey Enter or Escape ended it: the focus has nowhere else to go */
-  readonly onDone: (title: string | null, byKey: boolean) => void;
+  readonly onDone: TitleDone;
 }
 
 function TitleField({ title, onDone }: TitleFieldProps) {
   const { t } = useTranslation('chat');
-  const [text, setText] = useState(title);
+  const { text, setText, finish } = useTitleEdit(title, onDone);
   const field = useRef<HTMLInputElement>(null);
-  const isDone = useRef(false);
 
   useEffect(() => {
     field.current?.focus();
     field.current?.select();
   }, []);
 
-  const finish = (isSaved: boolean, byKey: boolean): void => {
-    if (isDone.current) return; // leaving by Enter or Escape also blurs
-    isDone.current = true;
-    const next = text.trim();
-    onDone(isSaved && next !== '' && next !== title ? next : null, byKey);
-  };
   return (
     <input
       ref={field}

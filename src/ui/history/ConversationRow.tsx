@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useRef } from 'react';
 import type { KeyboardEvent } from 'react';
 import { Download, Ellipsis, FileText, Pencil, Pin, PinOff, Trash2 } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
@@ -7,6 +7,8 @@ import { useChat, useStores } from '../../state/hooks.ts';
 import type { Conversation } from '../../shared/types.ts';
 import { IconButton, Menu, cx } from '../components/index.ts';
 import { useShell } from '../shell.ts';
+import { useTitleEdit } from './titleEdit.ts';
+import type { TitleDone } from './titleEdit.ts';
 import { useTransfer } from './transfer.ts';
 import styles from './ConversationRow.module.css';
 
@@ -121,14 +123,12 @@ export function ConversationRow({ conversation, isCurrent, isTabStop, onNavigate
 interface TitleEditorProps {
   readonly title: string;
   readonly label: string;
-  /** @param title null: nothing to change @param byKey Enter or Escape ended it: the focus has nowhere else to go */
-  readonly onDone: (title: string | null, byKey: boolean) => void;
+  readonly onDone: TitleDone;
 }
 
 function TitleEditor({ title, label, onDone }: TitleEditorProps) {
   const input = useRef<HTMLInputElement>(null);
-  const isDone = useRef(false);
-  const [text, setText] = useState(title);
+  const { text, setText, finish } = useTitleEdit(title, onDone);
 
   useEffect(() => {
     // After the menu that led here has given the focus back.
@@ -140,13 +140,6 @@ function TitleEditor({ title, label, onDone }: TitleEditorProps) {
       cancelAnimationFrame(frame);
     };
   }, []);
-
-  function finish(save: boolean, byKey: boolean) {
-    if (isDone.current) return;
-    isDone.current = true;
-    const next = text.trim();
-    onDone(save && next && next !== title ? next : null, byKey);
-  }
 
   return (
     <input

@@ -10,9 +10,9 @@ import {
   listRecords,
   openRoom,
   packageFetch,
-  toHex,
 } from '../../../src/packages/installed.ts';
 import type { PendingRecord } from '../../../src/packages/installed.ts';
+import { sha256Hex as sha256 } from '../../../src/platform/sha256.ts';
 import { MANIFEST_FILE } from '../../../src/packages/manifest.ts';
 import type { PackageManifest } from '../../../src/packages/manifest.ts';
 import { PackageReader } from '../../../src/packages/reader.ts';
@@ -38,8 +38,6 @@ const FETCHING_WASM = Uint8Array.of(
 );
 
 const encode = (text: string) => new TextEncoder().encode(text);
-const sha256 = async (bytes: Uint8Array<ArrayBuffer>) =>
-  toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)));
 
 /** The same numbers for the same seed: a failure can be repeated. */
 function createRandom(seed: number): (limit: number) => number {

@@ -5,31 +5,27 @@
 //   stdout  {"result": ...} or {"error": "..."} for each
 //
 // Engine web-llm: page.mjs over the library as it is, on software WebGPU. Engine wllama: wllama.ts, built with the page's
-// own engine worker, in a browser without WebGPU; it tells no likelihoods. The page is served from the loopback interface with the headers of the real page. Needs the repository's node_modules
-// and a Chromium: tests/chromium.mjs finds it. The process ends when stdin does.
+// own engine worker, in a browser without WebGPU; it tells no likelihoods. The page is served from the loopback interface
+// with the headers of the real page. Needs the repository's node_modules and a Chromium: tests/chromium.mjs finds it. The
+// process ends when stdin does.
 import { createInterface } from 'node:readline';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { createPageServer, listen } from '../../../../src/server/serve.mjs';
-import { CHROMIUM_ARGUMENTS, requireChromium } from '../../../../tests/chromium.mjs';
+import { CHROMIUM_ARGUMENTS, requireChromium, withoutWebGpu } from '../../../../tests/chromium.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const WEB_LLM = createRequire(import.meta.url).resolve('@mlc-ai/web-llm');
 const TYPES = { '.js': 'text/javascript', '.mjs': 'text/javascript', '.json': 'application/json', '.wasm': 'application/wasm' };
 const PAGE = '<!doctype html><title>evaluate</title><link rel="icon" href="data:," />';
 
-const WITHOUT_WEBGPU = CHROMIUM_ARGUMENTS.filter((argument) => !/webgpu|swiftshader/.test(argument));
-
 let folder;
 let page;
 let browser;
 let server;
-let built;
 let problems = [];
 
 function webLlmFile(address) {
@@ -50,20 +46,18 @@ function packageFile(address) {
   }
 }
 
-/** Each engine: the page's folder, what is served beside it, the browser's arguments, and how a function is called. */
+/** Each engine: what is served, the browser's arguments, and how a function is called. */
 const ENGINES = {
   'web-llm': async () => ({
-    directory: HERE,
-    override: webLlmFile,
+    file: webLlmFile,
     args: CHROMIUM_ARGUMENTS,
     address: '',
     load: (origin, { library }) => ({ model: `${origin}package/`, library: `${origin}package/${library}` }),
     call: async ([name, args]) => (await import('/page.mjs'))[name](args),
   }),
   wllama: async () => ({
-    directory: await buildWllamaPage(),
-    override: packageFile,
-    args: WITHOUT_WEBGPU,
+    file: await buildWllamaPage(),
+    args: withoutWebGpu(CHROMIUM_ARGUMENTS),
     address: 'wllama.html',
     load: (_origin, { id }) => ({ id }),
     call: ([name, args]) => window.evaluation[name](args),
@@ -71,18 +65,21 @@ const ENGINES = {
 };
 let engine;
 
-/** The page of wllama.ts, in a folder of its own that goes with this process. */
+/** Serves the page of wllama.ts, which is built in memory. */
 async function buildWllamaPage() {
   const { build } = await import('vite'); // Not for the other engine.
-  built = await mkdtemp(path.join(os.tmpdir(), 'hypnos-evaluate-'));
-  await build({ configFile: path.join(HERE, 'wllama.vite.ts'), build: { outDir: built } });
-  return built;
+  const { output } = await build({ configFile: path.join(HERE, 'wllama.vite.ts') });
+  const files = new Map(output.map((file) => [`/${file.fileName}`, file.type === 'chunk' ? file.code : file.source]));
+  return (address) => {
+    const body = files.get(address);
+    return body === undefined ? packageFile(address) : { body, type: TYPES[path.extname(address)] ?? 'text/html' };
+  };
 }
 
 async function load({ engine: name, ...args }) {
   folder = args.folder;
   engine = await ENGINES[name]();
-  server = createPageServer({ directory: engine.directory, override: engine.override });
+  server = createPageServer({ directory: HERE, override: engine.file });
   const origin = await listen(server, 0);
   browser = await chromium.launch({ executablePath: requireChromium(), args: engine.args });
   page = await browser.newPage();
@@ -117,4 +114,3 @@ for await (const line of createInterface({ input: process.stdin })) {
 }
 await browser?.close();
 server?.close();
-if (built) await rm(built, { recursive: true, force: true });

@@ -157,7 +157,7 @@ export class WllamaEngine implements Omit<EngineApi, 'ping' | 'onDeviceLost' | '
     const { contextWindowSize, template, tokenizer, model } = opened;
 
     const key = options.keepWeights ? await weightsKey(location.id, manifest, TRANSCODING_FORMAT) : null;
-    const weights = await getWeights(opened, key, meter, signal);
+    const weights = await getWeights(opened, key, meter, readOptions);
     const start = async () => {
       const { LlamaRuntime } = await code;
       if (signal.aborted) throw new HypnosError('cancelled');

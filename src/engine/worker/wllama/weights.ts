@@ -9,6 +9,7 @@ import { lockWeights, readWeights } from '../../../packages/keptWeights.ts';
 import type { Release, WeightsKey } from '../../../packages/keptWeights.ts';
 import { WeightsWriter } from '../../../packages/worker/weightsWriter.ts';
 import type { LoadedModel } from '../../shared/api.ts';
+import type { ReadOptions } from '../../../packages/reader.ts';
 import type { ProgressMeter } from '../progress.ts';
 import type { OpenPackage } from './package.ts';
 
@@ -22,20 +23,15 @@ export interface Weights {
 
 /**
  * @param key null: not to be kept
+ * @param options tell the meter what was read
  * @throws HypnosError 'cancelled' and as OpenPackage.weights
  */
 export async function getWeights(
   opened: OpenPackage,
   key: WeightsKey | null,
   meter: ProgressMeter,
-  signal: AbortSignal,
+  options: ReadOptions,
 ): Promise<Weights> {
-  const options = {
-    signal,
-    onBytes: (count: number) => {
-      meter.addBytes(count);
-    },
-  };
   const made = { release: () => Promise.resolve() };
   if (!key) {
     meter.begin('weights', opened.weightBytes);
