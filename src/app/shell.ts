@@ -26,6 +26,7 @@ export function createShell(stores: Stores): ShellStore {
     keptPackages: null,
     keeping: null,
     keepError: null,
+    cpuEngine: null,
     version: __HYPNOS_VERSION__,
     drawerOpen: false,
     sidebarFolded: readFolded(),
@@ -73,6 +74,19 @@ export function createShell(stores: Stores): ShellStore {
       }
       set({ keptPackages: await findKeptPackages().catch(() => get().keptPackages) });
       await get().refreshStorage();
+    },
+
+    refreshCpuEngine: async () => {
+      const { keptCpuEngineBytes } = await import('./cpuEngine.ts');
+      const bytes = await keptCpuEngineBytes().catch(() => null);
+      set({ cpuEngine: { isBusy: false, hasFailed: false, ...get().cpuEngine, bytes } });
+    },
+    setCpuEngineKept: async (keep) => {
+      const { dropCpuEngine, keepCpuEngine } = await import('./cpuEngine.ts');
+      set({ cpuEngine: { bytes: null, isBusy: true, hasFailed: false } });
+      const isDone = keep ? await keepCpuEngine() : await dropCpuEngine().then(() => true);
+      set({ cpuEngine: { bytes: null, isBusy: false, hasFailed: !isDone } });
+      await Promise.all([get().refreshCpuEngine(), get().refreshStorage()]);
     },
 
     refreshStorage: async () => {

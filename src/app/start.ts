@@ -32,6 +32,8 @@ export function startStores(): StoresHandle {
     if (state.phase !== 'ready' || state.model.engine !== 'wllama') return;
     stop();
     void import('../state/threads.ts').then(({ measureWhenIdle }) => measureWhenIdle(engine, systemClock));
+    // In use: without a network it must be there as the rest of the page is.
+    void import('./cpuEngine.ts').then(({ keepCpuEngine }) => keepCpuEngine());
   });
   let noted: object | null = null;
   engine.subscribe((state) => {

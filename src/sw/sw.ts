@@ -3,6 +3,7 @@
  *
  *   navigation, shell, worker scripts -> precache (revisioned, complete before it takes over)
  *   models/<id>/*                     -> the package cache if the user keeps that package, else the network
+ *   the CPU engine's wasm (10 MB)     -> its own cache unless the user chose otherwise, then the network
  *   everything else of this origin    -> the network
  *
  * Every answer leaves with the headers of src/shared/security-headers.json, whatever server the page came from: a worker
@@ -11,11 +12,14 @@
 import { cleanupOutdatedCaches, matchPrecache, precache } from 'workbox-precaching';
 import type { PrecacheEntry } from 'workbox-precaching';
 import securityHeaders from '../shared/security-headers.json' with { type: 'json' };
-import { PACKAGE_CACHE } from '../shared/caches.ts';
+import { CPU_ENGINE_CACHE, NO_CPU_ENGINE_CACHE, PACKAGE_CACHE } from '../shared/caches.ts';
 
 declare const self: ServiceWorkerGlobalScope & { readonly __WB_MANIFEST: (PrecacheEntry | string)[] };
 
-/** Sent by the page: `{ type: 'activate-update' }` once the user agreed. */
+/**
+ * Sent by the page: 'activate-update' once the user agreed; 'keep-cpu-engine' when it is wanted again or in use, answered on
+ * the message's port with whether it is kept.
+ */
 interface PageMessage {
   readonly type: string;
 }
@@ -23,8 +27,34 @@ interface PageMessage {
 const scopeUrl = new URL(self.registration.scope);
 const modelsPath = new URL('models/', scopeUrl).pathname;
 
-precache(self.__WB_MANIFEST);
+/** Of its own cache, for it can be left out: most laptops have a graphics processor. */
+const isCpuEngine = (url: string) => /\/wllama-[\w-]+\.wasm$/.test(url);
+const manifest = self.__WB_MANIFEST.map((entry) => (typeof entry === 'string' ? { url: entry } : entry));
+const cpuEngineUrls = manifest
+  .filter(({ url }) => isCpuEngine(url))
+  .map(({ url }) => new URL(url, scopeUrl).href);
+
+precache(manifest.filter(({ url }) => !isCpuEngine(url)) as PrecacheEntry[]);
 cleanupOutdatedCaches();
+
+/** Fetches what is missing of it; what an earlier version kept goes. */
+async function keepCpuEngine(): Promise<void> {
+  const cache = await caches.open(CPU_ENGINE_CACHE);
+  for (const url of cpuEngineUrls) if (!(await cache.match(url))) await cache.add(url);
+}
+
+async function dropEarlierCpuEngines(): Promise<void> {
+  const cache = await caches.open(CPU_ENGINE_CACHE);
+  for (const request of await cache.keys())
+    if (!cpuEngineUrls.includes(request.url)) await cache.delete(request);
+}
+
+self.addEventListener('install', (event) => {
+  // With the first visit: a model that a stick brings later must run also where the network was cut in between.
+  event.waitUntil(
+    caches.has(NO_CPU_ENGINE_CACHE).then((isUnwanted) => (isUnwanted ? undefined : keepCpuEngine())),
+  );
+});
 
 function withSecurityHeaders(response: Response): Response {
   // Opaque and error responses cannot be rebuilt, nor those that forbid a body.
@@ -65,8 +95,8 @@ async function respond(request: Request): Promise<Response> {
     if (shell) return withSecurityHeaders(shell);
   }
   if (url.pathname.startsWith(modelsPath)) return withSecurityHeaders(await packageFile(request));
-  const precached = await matchPrecache(request);
-  return withSecurityHeaders(precached ?? (await fetch(request)));
+  const kept = isCpuEngine(url.pathname) ? await caches.match(url.href) : await matchPrecache(request);
+  return withSecurityHeaders(kept ?? (await fetch(request)));
 }
 
 self.addEventListener('fetch', (event) => {
@@ -77,9 +107,17 @@ self.addEventListener('fetch', (event) => {
 
 self.addEventListener('activate', (event) => {
   // The first visit's page is taken over at once, so that it too works offline and under our headers.
-  event.waitUntil(self.clients.claim());
+  event.waitUntil(Promise.all([self.clients.claim(), dropEarlierCpuEngines()]));
 });
 
 self.addEventListener('message', (event) => {
-  if ((event.data as PageMessage | null)?.type === 'activate-update') void self.skipWaiting();
+  const { type } = (event.data ?? {}) as Partial<PageMessage>;
+  if (type === 'activate-update') void self.skipWaiting();
+  if (type !== 'keep-cpu-engine') return;
+  const [port] = event.ports;
+  const keeping = Promise.all([keepCpuEngine(), caches.delete(NO_CPU_ENGINE_CACHE)]).then(
+    () => port?.postMessage(true),
+    () => port?.postMessage(false),
+  );
+  event.waitUntil(keeping);
 });

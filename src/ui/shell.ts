@@ -41,6 +41,14 @@ export interface ShellState {
   readonly keeping: KeepProgress | null;
   /** Why the last attempt to keep a package failed. */
   readonly keepError: { readonly packageId: PackageId; readonly error: CodedError } | null;
+  /** The CPU engine's WebAssembly for use without a network; null until looked up. */
+  readonly cpuEngine: {
+    /** null: not kept. */
+    readonly bytes: number | null;
+    readonly isBusy: boolean;
+    /** It could not be fetched. */
+    readonly hasFailed: boolean;
+  } | null;
   readonly version: string;
 
   readonly drawerOpen: boolean;
@@ -54,6 +62,8 @@ export interface ShellActions {
   keepPackage(id: PackageId): Promise<void>;
   cancelKeeping(): void;
   dropPackage(id: PackageId): Promise<void>;
+  refreshCpuEngine(): Promise<void>;
+  setCpuEngineKept(keep: boolean): Promise<void>;
   refreshStorage(): Promise<void>;
   /** Asks the browser not to evict what is stored; the answer lands in `storage`. */
   requestPersistence(): Promise<void>;

@@ -7,6 +7,7 @@ import { Page, Section } from '../components/Page.tsx';
 import { DeviceReportCard } from '../device/DeviceReportCard.tsx';
 import { EngineComparison } from '../device/EngineComparison.tsx';
 import { useShell } from '../shell.ts';
+import { CpuEngineKeeping } from './CpuEngineKeeping.tsx';
 import { EngineCard } from './EngineCard.tsx';
 import { ImportPanel } from './ImportPanel.tsx';
 import { PackageCard } from './PackageCard.tsx';
@@ -49,6 +50,7 @@ export function ModelsScreen() {
         </Section>
         <Section title={t('device')}>
           <EngineCard />
+          <CpuEngineKeeping />
           <EngineComparison />
           <DeviceReportCard />
         </Section>
