@@ -20,6 +20,7 @@ from hypnos_convert.evaluate.metrics.distinct import distinct
 from hypnos_convert.evaluate.metrics.keypoints import find
 from hypnos_convert.evaluate.metrics.reading import Reading
 from hypnos_convert.evaluate.metrics.rouge import common_subsequence
+from hypnos_convert.evaluate.statistics import estimates
 from hypnos_convert.evaluate.text import answer_text, characters, fold, jieba_words, wording
 
 REFERENCE = "恶性高热首选丹曲林，首剂 2.5 mg/kg 静脉注射，同时停用挥发性麻醉药。"
@@ -297,6 +298,19 @@ def test_always_a_is_at_chance() -> None:
     assert values["accuracy"] == values["chance"] == pytest.approx(25)
     assert values["chance_corrected"] == pytest.approx(0)
     assert values["favourite_letter"] == pytest.approx(100)
+
+
+def test_the_most_frequent_letter_lies_within_its_own_interval() -> None:
+    keys = "ABCD" * 20 + "A"
+    for written in keys, keys[::-1], "BCDA" * 20 + "C":
+        pairs = [(question(key), Answer(letter, "stop")) for key, letter in zip(keys, written, strict=True)]
+        rows = np.array([ChoiceAccuracy().observe(*pair) for pair in pairs])
+        found = dict(
+            zip((m.key for m in ChoiceAccuracy.measures), estimates(rows, ChoiceAccuracy().combine), strict=True)
+        )
+        for name in "best_constant", "favourite_letter":
+            assert found[name].low <= found[name].value <= found[name].high, name
+            assert found[name].value == pytest.approx(100 * 21 / 81)
 
 
 def test_likelihood_is_missing_and_not_zero_where_a_target_does_not_tell() -> None:

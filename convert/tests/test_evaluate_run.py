@@ -16,6 +16,7 @@ from benchmark_samples import answers_file, choice_question, open_question, righ
 from openai_server import OpenAIServer
 
 from hypnos_convert.__main__ import main
+from hypnos_convert.evaluate.targets import package
 from hypnos_convert.manifest import check as check_manifest
 from hypnos_convert.manifest import verify
 
@@ -114,6 +115,15 @@ def test_private_items_leave_ids_and_numbers_only(tmp_path: Path) -> None:
     for secret in ("静脉注射", "号病例", "说法", "去氧肾上腺素", "监测第"):
         assert secret not in everything
     assert '"qa-0000"' in everything
+
+
+def test_a_checkout_without_its_node_modules_is_told_in_one_line(tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(package, "SOURCES", tmp_path / "src")
+    items = write(tmp_path / "own", anecq=[choice_question(0)])
+    command = ["evaluate", "--target", str(DEMO), "--items", str(items), "--out", str(tmp_path / "out"), "--quiet"]
+    assert main(command) == 3
+    (told,) = capsys.readouterr().err.strip().splitlines()
+    assert "playwright-core" in told and f"run npm ci in {tmp_path}" in told
 
 
 def test_malformed_items_are_named_and_the_rest_is_scored(tmp_path: Path, capsys) -> None:

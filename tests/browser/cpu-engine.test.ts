@@ -114,6 +114,19 @@ describe('without WebGPU', () => {
     expect(next.started?.reusedTokens).toBeGreaterThan(first.started?.promptTokens ?? Infinity);
   });
 
+  test('a question asked alone is read whole, and answered as if it were the first', async () => {
+    const question = {
+      turns: [user('丙泊酚的诱导剂量是多少？')],
+      sampling: { maxTokens: 24 },
+      isAlone: true,
+    };
+    const first = await ask(page, question);
+    expect(first.text).not.toBe('');
+    await ask(page, { turns: [user('丙泊酚的诱导剂量是多大？')], sampling: { maxTokens: 24 } });
+    const again = await ask(page, question);
+    expect([again.text, again.started?.reusedTokens]).toEqual([first.text, 0]);
+  });
+
   test('the same seed gives the same answer', async () => {
     const request = {
       turns: [user('什么是全身麻醉？')],
@@ -282,6 +295,16 @@ describe('without WebGPU', () => {
   test('a message longer than the window is refused by its code', async () => {
     const answer = await ask(page, { turns: [user('麻醉'.repeat(3000))] });
     expect(answer.error?.code).toBe('message-too-long');
+  });
+
+  test('llama.cpp reads a prompt whole when it is told to', async () => {
+    const other = await browser.newPage(site.cpuUrl);
+    const [first = 0, again, whole] = await other.evaluate(() =>
+      window.cpu.tokensRead('丙泊酚的诱导剂量是多少？'),
+    );
+    await other.close();
+    expect(first).toBeGreaterThan(4);
+    expect([again, whole]).toEqual([1, first]);
   });
 
   test('a model in three files answers as in one', async () => {

@@ -128,6 +128,8 @@ export interface GenerateRequest {
   readonly sampling: SamplingSettings;
   /** JSON Schema the answer must match; 'schema-unsupported' where the CPU engine has no grammar for it. */
   readonly responseSchema?: object;
+  /** Nothing of earlier requests is used: what is asked alone gets the same answer. Slower where a beginning is shared. */
+  readonly isAlone?: boolean;
 }
 
 export type GenerateEvent =

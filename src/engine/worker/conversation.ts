@@ -23,10 +23,15 @@ export interface Prompt {
 /** Answers whose tokens are kept: enough for every branch a user is likely to return to. */
 const ANSWERS_KEPT = 64;
 
+const NOTHING_FITTED: { readonly dropped: number; readonly firstKept: string } = {
+  dropped: 0,
+  firstKept: '',
+};
+
 export class Conversation {
   readonly #model: PromptModel;
   readonly #answers = new Map<string, readonly number[]>();
-  #lastFit: { readonly dropped: number; readonly firstKept: string } = { dropped: 0, firstKept: '' };
+  #lastFit = NOTHING_FITTED;
 
   constructor(model: PromptModel) {
     this.#model = model;
@@ -73,6 +78,12 @@ export class Conversation {
       partialText: continued?.content ?? '',
       droppedTurns: dropped,
     };
+  }
+
+  /** As if nothing had been asked yet. */
+  forget(): void {
+    this.#answers.clear();
+    this.#lastFit = NOTHING_FITTED;
   }
 
   /** Keeps the tokens of an answer as the model wrote them. */

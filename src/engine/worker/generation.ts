@@ -49,10 +49,18 @@ export class GenerationSession {
     }
   }
 
+  #forget(): void {
+    this.#cached.length = 0;
+    this.#model.truncate(0);
+    this.#conversation.forget();
+    this.#chunkTokens = CHUNK_TOKENS_START;
+  }
+
   async #generate(request: GenerateRequest, context: GenerationContext): Promise<GenerateOutcome> {
     const { signal, now, onEvent } = context;
     const model = this.#model;
     const started = now();
+    if (request.isAlone) this.#forget();
     const prompt = this.#conversation.build(request);
     if (prompt === 'full') return this.#outcome('context', emptyStats(0), 0);
 

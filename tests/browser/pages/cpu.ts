@@ -31,13 +31,17 @@ async function readerOfDefault() {
 const openDefault = async (fileBytesMax?: number) =>
   openPackage(await readerOfDefault(), Infinity, {}, fileBytesMax);
 
-async function complete(llama: Wllama, prompt: string, tokens: number) {
-  const request = { prompt, max_tokens: tokens, ignore_eos: true, ...GREEDY };
+async function complete(llama: Wllama, prompt: string, tokens: number, options: object = {}) {
+  const request = { prompt, max_tokens: tokens, ignore_eos: true, ...GREEDY, ...options };
   const { choices, timings } = (await llama.createCompletion(
     request as Parameters<Wllama['createCompletion']>[0] & { stream?: false },
   )) as unknown as {
     readonly choices: readonly { readonly text: string }[];
-    readonly timings: { readonly prompt_per_second: number; readonly predicted_per_second: number };
+    readonly timings: {
+      readonly prompt_n: number;
+      readonly prompt_per_second: number;
+      readonly predicted_per_second: number;
+    };
   };
   return { tokens: tokenIds(choices[0]?.text ?? ''), timings };
 }
@@ -71,6 +75,18 @@ const cpu = {
     );
     await llama.exit();
     return { files: files.map(({ size }) => size), tokens };
+  },
+
+  /** How many tokens of a prompt llama.cpp reads: at first, when asked again, and when asked again to read it whole. */
+  tokensRead: async (text: string) => {
+    const opened = await openDefault();
+    const llama = await startLlama({ model: await opened.weights({}), contextWindowSize: 256, threads: 1 });
+    const prompt = opened.tokenizer.encode(text).map(opened.tokenName).join('');
+    const read: number[] = [];
+    for (const options of [{}, {}, { cache_prompt: false }])
+      read.push((await complete(llama, prompt, 1, options)).timings.prompt_n);
+    await llama.exit();
+    return read;
   },
 
   /** Bytes of the default package's shards, and seconds that transcoding them takes once they are read. */

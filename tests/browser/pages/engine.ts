@@ -23,6 +23,7 @@ export interface Ask {
   readonly turns: readonly ChatTurn[];
   readonly sampling?: Partial<SamplingSettings>;
   readonly responseSchema?: object;
+  readonly isAlone?: boolean;
   /** Abort after this many pieces of text; 0: when the prefill begins. */
   readonly abortAfter?: number;
 }
@@ -80,6 +81,7 @@ function createHarness(timing: Partial<Timing>, loadOptions: LoadOptions) {
             turns: ask.turns,
             sampling: { ...DEFAULT_SAMPLING, temperature: 0, ...ask.sampling },
             ...(ask.responseSchema ? { responseSchema: ask.responseSchema } : {}),
+            ...(ask.isAlone ? { isAlone: true } : {}),
           },
           {
             onStarted: (info) => {

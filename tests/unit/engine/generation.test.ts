@@ -164,6 +164,16 @@ describe('the KV cache', () => {
     expect(model.cachedText).not.toContain('同一个');
   });
 
+  test('is not used for a question that is asked alone', async () => {
+    const { model, ask } = start();
+    model.answer('甲');
+    await ask([user('同一个问题')]);
+    model.answer('乙');
+    const { started, text } = await ask([user('同一个问题')], { request: { isAlone: true } });
+    expect(started).toMatchObject({ reusedTokens: 0 });
+    expect(text).toBe('乙');
+  });
+
   test('is emptied after a failure', async () => {
     const { model, ask } = start();
     model.onForward = () => {

@@ -170,6 +170,8 @@ class ChoiceAccuracy(Family):
         n = np.maximum(counts, 1)
         right, guess, single, multiple = sums[:, 0] / n, sums[:, 1] / n, sums[:, 6], sums[:, 8]
         written, keys = sums[:, 12:20], sums[:, 20:28]
+        # Of all rows together: the greatest of each resample would lie above the value, and its interval with it.
+        favourite, constant = written.sum(axis=0).argmax(), keys.sum(axis=0).argmax()
         columns = [
             right,
             guess,
@@ -181,8 +183,8 @@ class ChoiceAccuracy(Family):
             sums[:, 2] / n,
             sums[:, 3] / n,
             ratio(sums[:, 4], single),
-            ratio(written.max(axis=1), written.sum(axis=1)),
-            ratio(keys.max(axis=1), single),
+            ratio(written[:, favourite], written.sum(axis=1)),
+            ratio(keys[:, constant], single),
         ]
         for index, of in ((3, single), (4, multiple), (5, multiple), (10, written.sum(axis=1)), (11, single)):
             columns[index] = np.where(of > 0, columns[index], np.nan)

@@ -28,6 +28,7 @@ from .base import Request, Target
 SCRIPT = Path(__file__).with_name("browser.mjs")
 SOURCES = Path(__file__).parents[4] / "src"
 """Of the page, whose engine for the processor is built from them."""
+NODE_PACKAGES = ("@mlc-ai/web-llm", "playwright-core", "vite")
 
 
 class BrowserError(ConvertError):
@@ -98,6 +99,12 @@ class PackageTarget(Target):
         node = shutil.which("node")
         if node is None:
             raise InputError("a package is run in a browser through Node.js: install Node 20 or newer")
+        missing = [name for name in NODE_PACKAGES if not (SOURCES.parent / "node_modules" / name).is_dir()]
+        if missing:
+            raise InputError(
+                f"{', '.join(missing)}: not installed; a package is run in a browser with the repository's own tools: "
+                f"run npm ci in {SOURCES.parent}"
+            )
         self._tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
         self._template = json.loads((self._folder / "mlc-chat-config.json").read_text("utf-8"))["conv_template"]
         with ExitStack() as started:

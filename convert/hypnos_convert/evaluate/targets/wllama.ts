@@ -25,7 +25,7 @@ const evaluation = {
     let text = '';
     try {
       const { finishReason } = await client.generate(
-        { id: crypto.randomUUID(), turns: messages, sampling: { ...GREEDY, maxTokens } },
+        { id: crypto.randomUUID(), turns: messages, sampling: { ...GREEDY, maxTokens }, isAlone: true },
         { onStarted: () => undefined, onText: (delta) => (text += delta) },
         new AbortController().signal,
       );

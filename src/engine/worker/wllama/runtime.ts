@@ -14,6 +14,7 @@ import type { SamplingSettings } from '../../../shared/types.ts';
 import type { ThreadMeasurement } from '../../shared/api.ts';
 import { tokenIds, tokenName } from '../gguf/plan.ts';
 import type { Hyperparameters } from '../gguf/plan.ts';
+import type { CompletionOptions } from './session.ts';
 import { findMeasurement, guessedThreads, measureThreads, modelOfZeros, shapeOf } from './threads.ts';
 import type { Circumstances, DecodeRun } from './threads.ts';
 
@@ -99,8 +100,7 @@ export class LlamaRuntime {
   }
 
   /**
-   * Reads the prompt (what it shares with the last one is kept) and hands over token by token.
-   * @param grammar GBNF over token names: the answer is of it
+   * Reads the prompt (what it shares with the last one is kept, if not told otherwise) and hands over token by token.
    * @returns why it ended by itself; 'aborted' if `signal` ended it
    */
   async generate(
@@ -109,13 +109,14 @@ export class LlamaRuntime {
     tokensMax: number,
     onToken: (token: number) => void,
     signal: AbortSignal,
-    grammar?: string,
+    { grammar, readsWhole = false }: CompletionOptions,
   ): Promise<'stop' | 'length' | 'aborted'> {
     let reason: 'stop' | 'length' = 'length';
     try {
       const request = {
         prompt: prompt.map(this.#tokenName).join(''),
         max_tokens: tokensMax,
+        cache_prompt: !readsWhole,
         ...(grammar === undefined ? {} : { grammar }),
         ...samplingParameters(sampling),
         stream: true as const,

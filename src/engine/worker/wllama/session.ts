@@ -12,6 +12,13 @@ import type { ChatTemplate } from '../prompt.ts';
 import { StopFilter, StreamDecoder } from '../stream.ts';
 import type { Tokenizer } from '../tokenizer.ts';
 
+export interface CompletionOptions {
+  /** GBNF over token names: the answer is of it. */
+  readonly grammar?: string | undefined;
+  /** The whole prompt is read, also what it shares with the last one. */
+  readonly readsWhole?: boolean;
+}
+
 /** What a session needs of LlamaRuntime. */
 export interface Completer {
   generate(
@@ -20,7 +27,7 @@ export interface Completer {
     tokensMax: number,
     onToken: (token: number) => void,
     signal: AbortSignal,
-    grammar?: string,
+    options: CompletionOptions,
   ): Promise<'stop' | 'length' | 'aborted'>;
 }
 
@@ -55,6 +62,11 @@ export class CompletionSession {
   ): Promise<GenerateOutcome> {
     const { signal, now, onEvent } = context;
     const started = now();
+    const readsWhole = request.isAlone ?? false;
+    if (readsWhole) {
+      this.#cached = [];
+      this.#conversation.forget();
+    }
     const prompt = this.#conversation.build(request);
     if (prompt === 'full')
       return {
@@ -105,7 +117,7 @@ export class CompletionSession {
           end.abort();
         },
         AbortSignal.any([signal, end.signal]),
-        grammar,
+        { grammar, readsWhole },
       )
       .catch((error: unknown) => {
         this.#cached = [];
