@@ -4,6 +4,7 @@ import { Link } from 'wouter';
 import type { Crises, CrisisCard } from '../../state/crises.ts';
 import { doneTimes } from '../../state/records.ts';
 import { Button, ErrorNotice, IconButton, Pill, ScreenHeader, cx, toast } from '../components/index.ts';
+import { Unbroken } from '../components/Unbroken.tsx';
 import { formatClock, formatDuration, useNow } from './time.ts';
 import { useRun } from './useRun.ts';
 import styles from './crisis.module.css';
@@ -120,7 +121,7 @@ export function CrisisCardView({ card, index }: CrisisCardViewProps) {
                       {isDone && <Check size={24} strokeWidth={3} />}
                     </span>
                     <span className={styles.stepText}>
-                      <span className={styles.number}>{at + 1}.</span> {step.text}
+                      <span className={styles.number}>{at + 1}.</span> <Unbroken text={step.text} />
                       {step.critical && (
                         <Pill tone="danger" className={styles.pill}>
                           {t('critical')}
@@ -128,7 +129,11 @@ export function CrisisCardView({ card, index }: CrisisCardViewProps) {
                       )}
                     </span>
                   </label>
-                  {step.detail && <p className={styles.detail}>{step.detail}</p>}
+                  {step.detail && (
+                    <p className={styles.detail}>
+                      <Unbroken text={step.detail} />
+                    </p>
+                  )}
                   <div className={styles.stepEnd}>
                     {isDone && startedAt !== null && latest !== undefined && (
                       <>
@@ -165,7 +170,7 @@ export function CrisisCardView({ card, index }: CrisisCardViewProps) {
                 <ul>
                   {section.statements.map(({ text, source }) => (
                     <li key={text}>
-                      {text} <span className={styles.source}>{sourceText(source)}</span>
+                      <Unbroken text={text} /> <span className={styles.source}>{sourceText(source)}</span>
                     </li>
                   ))}
                 </ul>

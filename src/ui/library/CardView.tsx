@@ -5,6 +5,7 @@ import { Link } from 'wouter';
 import type { Library, LibraryCard, LibrarySource } from '../../state/library.ts';
 import { Button, ErrorNotice, Pill, cx } from '../components/index.ts';
 import { Page } from '../components/Page.tsx';
+import { Unbroken } from '../components/Unbroken.tsx';
 import { useLibrary } from './useLibrary.ts';
 import styles from './library.module.css';
 
@@ -99,9 +100,19 @@ function Card({ library, card, target }: CardProps) {
           <ol>
             {card.steps.map(({ id, text, detail, critical, source }) => (
               <li key={id}>
-                {critical ? <b>{text}</b> : text}
+                {critical ? (
+                  <b>
+                    <Unbroken text={text} />
+                  </b>
+                ) : (
+                  <Unbroken text={text} />
+                )}
                 {critical && <Pill tone="danger">{t('card.critical')}</Pill>}
-                {detail && <span className={styles.detail}>{detail}</span>}
+                {detail && (
+                  <span className={styles.detail}>
+                    <Unbroken text={detail} />
+                  </span>
+                )}
                 {mark(source)}
               </li>
             ))}
@@ -116,7 +127,7 @@ function Card({ library, card, target }: CardProps) {
             <ul>
               {statements.map(({ text, source }) => (
                 <li key={text}>
-                  {text}
+                  <Unbroken text={text} />
                   {mark(source)}
                 </li>
               ))}
