@@ -147,6 +147,10 @@ class Phase(Section):
         "which of them is asked for is decided there, and the rest costs time for nothing"
     )  # fmt: skip
     opening_tokens: int = Field(16, ge=1)
+    question_deletion: Annotated[float, Field(ge=0, lt=0.5)] = Field(
+        0, description="mean share of a training question's characters that are left out, at random: few wordings of a "
+        "question are then many, and its answer hangs on no single one (random deletion, arXiv 1901.11196)"
+    )  # fmt: skip
     follow_share: Share = Field(0, description="share of chats that get another chat before them, as earlier turn")
     heldout_share: Annotated[float, Field(gt=0, lt=0.5)] = 0.02
     hold_out: Literal["answers", "wordings"] = Field(

@@ -328,6 +328,29 @@ def test_openings_are_cut_and_language_model_passes_learn_everything(base: Path,
             assert cut == rows and all(row["labels"] == row["input_ids"] for row in rows + heldout)
 
 
+def test_characters_of_training_questions_are_left_out_and_of_no_others(tmp_path: Path) -> None:
+    records = write_records(tmp_path / "r.jsonl", "ane", 60)
+    source = [{"path": records, "weight": 20}]
+    plain = mix(phase(records, data=source, heldout_share=0.1), None, seed=1)
+    noisy = mix(phase(records, data=source, heldout_share=0.1, question_deletion=0.1), None, seed=1)
+    assert noisy.heldout == plain.heldout
+    assert [(e.id, e.answer) for e in noisy.train] == [(e.id, e.answer) for e in plain.train]
+    pairs = [(a.question, b.question) for a, b in zip(plain.train, noisy.train, strict=True)]
+    assert all(is_subsequence(short, whole) and short for whole, short in pairs)
+    lost = 1 - sum(len(short) for _, short in pairs) / sum(len(whole) for whole, _ in pairs)
+    assert 0.08 < lost < 0.12
+    assert max(1 - len(short) / len(whole) for whole, short in pairs) > 0.2, "some lose more, some nothing"
+    assert any(whole == short for whole, short in pairs)
+    assert len({short for _, short in pairs}) > 4 * len({whole for whole, _ in pairs})
+    again = mix(phase(records, data=source, heldout_share=0.1, question_deletion=0.1), None, seed=1)
+    assert again == noisy, "a resumed run sees the same"
+
+
+def is_subsequence(short: str, whole: str) -> bool:
+    rest = iter(whole)
+    return all(character in rest for character in short)
+
+
 def test_wordings_can_be_held_out_while_their_answers_are_learned(tmp_path: Path) -> None:
     records = write_records(tmp_path / "r.jsonl", "ane", 60, wordings=6)
     held = mix(phase(records, hold_out="wordings", heldout_share=0.1, follow_share=0.4), None, seed=1)

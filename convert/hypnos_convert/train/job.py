@@ -21,6 +21,9 @@ from .memory import ResourceError
 PARENT = "HYPNOS_PARENT"
 """Environment variable: the process whose end must end the training, too."""
 
+_KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 31)}
+"""glibc else gives every large tensor back to the system and takes it again: a fifth of a step on a CPU."""
+
 
 class Job(BaseModel):
     """Paths of a phase's inputs (``model``; ``train`` and ``heldout``: JSONL of input_ids and labels) and outputs."""
@@ -66,6 +69,7 @@ def launch(job: Job, file: Path, accelerate: Path | None) -> None:
     command += ["hypnos_convert.train.worker", str(file)]
     package_root = str(Path(__file__).parents[2])
     environment = {
+        **_KEEP_MEMORY,
         **os.environ,
         PARENT: str(os.getpid()),
         "PYTHONPATH": os.pathsep.join(filter(None, (package_root, os.environ.get("PYTHONPATH")))),

@@ -22,7 +22,8 @@ from .chat import Example
 
 @dataclass(frozen=True)
 class Mixture:
-    """Examples in order; an example with weight 2 occurs twice in ``train``. ``counts`` by source."""
+    """Examples in order; an example with weight 2 occurs twice in ``train``, each with its own characters left out if
+    the phase has a ``question_deletion``. ``counts`` by source."""
 
     train: list[Example]
     heldout: list[Example]
@@ -85,7 +86,18 @@ def mix(phase: Phase, kept: Path | None, seed: int) -> Mixture:
     if not train or not heldout:
         which = "training" if not train else "held-out"
         raise InputError(f"train.phases {phase.name}: no {which} records; give more data or change heldout_share")
+    if phase.question_deletion:
+        noise = random.Random(f"{seed}/{phase.name}/deletion")
+        held = {example.question for example in heldout.values()}
+        train = [_with_deletions(example, phase.question_deletion, noise, held) for example in train]
     return Mixture(_follow(train, phase.follow_share, f"{seed}/{phase.name}"), list(heldout.values()), counts)
+
+
+def _with_deletions(example: Example, mean_share: float, noise: random.Random, held: set[str]) -> Example:
+    """Its question without some characters: up to twice ``mean_share`` of them, never all, and never a held-out one."""
+    share = 2 * mean_share * noise.random()
+    left = "".join(character for character in example.question if noise.random() >= share).strip()
+    return example if not left or left in held else replace(example, question=left)
 
 
 def _follow(examples: list[Example], share: float, salt: str) -> list[Example]:

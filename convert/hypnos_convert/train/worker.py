@@ -92,6 +92,7 @@ def train(job: Job) -> None:
             output_dir=str(checkpoints),
             max_length=job.length,
             packing=job.packing,
+            pad_to_multiple_of=64,  # Few shapes: oneDNN makes a kernel for each, and keeps only so many.
             eval_packing=False,
             per_device_train_batch_size=phase.batch,
             per_device_eval_batch_size=phase.batch,
