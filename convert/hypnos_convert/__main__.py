@@ -29,6 +29,7 @@ COMMANDS = {
     "train": ("hypnos_convert.commands.train", "fine-tune from general to specific"),
     "merge": ("hypnos_convert.commands.merge", "merge the last adapter into a checkpoint"),
     "ablations": ("hypnos_convert.commands.ablations", "compare runs that differ in one thing"),
+    "quantization-loss": ("hypnos_convert.commands.quantization_loss", "compare a run's package with its checkpoint"),
     "inspect": ("hypnos_convert.commands.inspect", "tell what the folder of a run holds"),
     "package": ("hypnos_convert.commands.package", "make a model package from a Hugging Face checkpoint"),
     "quantize": ("hypnos_convert.commands.quantize", "write the quantised weights alone"),

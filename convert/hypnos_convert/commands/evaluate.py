@@ -54,7 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     package = parser.add_argument_group("package")
     package.add_argument("--library", default="software", help="which of its libraries to run (default %(default)s)")
-    package.add_argument(
+    add_engine_argument(package)
+
+
+def add_engine_argument(parser: argparse._ActionsContainer) -> None:
+    """--engine, shared by all commands that run packages."""
+    parser.add_argument(
         "--engine",
         choices=("web-llm", "wllama"),
         default="web-llm",

@@ -29,13 +29,17 @@ def ask_all(
     Raises:
         ConvertError: the target failed; what it answered is kept.
     """
-    return asyncio.run(_ask_all(target, items, cache, max_tokens, tick))
+    return ask_requests(target, [Request.of(item, max_tokens) for item in items], cache, tick=tick)
 
 
-async def _ask_all(
-    target: Target, items: Sequence[Item], cache: Path, max_tokens: int | None, tick: Tick
+def ask_requests(
+    target: Target, requests: Sequence[Request], cache: Path, *, tick: Tick = lambda _: None
 ) -> list[Answer]:
-    requests = [Request.of(item, max_tokens) for item in items]
+    """As ``ask_all``, for requests of any kind."""
+    return asyncio.run(_ask(target, requests, cache, tick))
+
+
+async def _ask(target: Target, requests: Sequence[Request], cache: Path, tick: Tick) -> list[Answer]:
     with AnswerCache(cache, target.name, target.identity) as answers:
         pending = [request for request in requests if answers.find(request) is None]
         tick(len(requests) - len(pending))
