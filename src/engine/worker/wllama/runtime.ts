@@ -112,6 +112,19 @@ export class LlamaRuntime {
     { grammar, readsWhole = false }: CompletionOptions,
   ): Promise<'stop' | 'length' | 'aborted'> {
     let reason: 'stop' | 'length' = 'length';
+    const failed = new AbortController();
+    const stop = AbortSignal.any([signal, failed.signal]);
+    const pending: number[] = [];
+    const handOver = () => {
+      for (const token of pending.splice(0)) if (!stop.aborted) onToken(token);
+    };
+    const handOverLater = () => {
+      try {
+        handOver();
+      } catch (error) {
+        failed.abort(error);
+      }
+    };
     try {
       const request = {
         prompt: prompt.map(this.#tokenName).join(''),
@@ -120,15 +133,20 @@ export class LlamaRuntime {
         ...(grammar === undefined ? {} : { grammar }),
         ...samplingParameters(sampling),
         stream: true as const,
-        abortSignal: signal,
+        abortSignal: stop,
         onData: (chunk: { readonly choices: readonly { text: string; finish_reason: string | null }[] }) => {
           const [choice] = chunk.choices;
-          for (const token of tokenIds(choice?.text ?? '')) if (!signal.aborted) onToken(token);
+          // Not here: the library asks for the next token when this returns, and llama.cpp waits until it does.
+          if (pending.length === 0) setTimeout(handOverLater);
+          pending.push(...tokenIds(choice?.text ?? ''));
           if (choice?.finish_reason === 'stop') reason = 'stop';
         },
       };
       await this.#wllama.createCompletion(request as Parameters<Wllama['createCompletion']>[0]);
+      handOver();
+      failed.signal.throwIfAborted();
     } catch (error) {
+      failed.signal.throwIfAborted();
       if (signal.aborted && error instanceof Error && error.name === 'AbortError') return 'aborted';
       throw error;
     }
