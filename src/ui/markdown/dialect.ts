@@ -1,6 +1,8 @@
 /**
  * The Markdown that answers are read as: CommonMark, GFM tables, strikethrough, task lists and bare links, TeX
- * formulas, and emphasis that works next to Chinese punctuation. Left out on purpose:
+ * formulas, and emphasis that works next to Chinese punctuation. A line's end is one, as in other chats: models write
+ * on after a list without an empty line, and Chinese has no use for the space that CommonMark makes of it. Left out on
+ * purpose:
  *
  * - HTML: shown as the text it is.
  * - Setext headings: while a list streams in, "…如下：\n-" would flash as a heading.
@@ -9,6 +11,7 @@
  * - Strikethrough with one tilde: "5~10 mg" is a range.
  */
 import type { Nodes, Parents, Root } from 'mdast';
+import remarkBreaks from 'remark-breaks';
 import remarkCjkFriendly from 'remark-cjk-friendly';
 import remarkGfm from 'remark-gfm';
 import remarkMath from 'remark-math';
@@ -65,4 +68,5 @@ export const remarkPlugins: PluggableList = [
   remarkCjkFriendly,
   leaveOut,
   limitDepth,
+  remarkBreaks, // recurses
 ];

@@ -36,6 +36,7 @@ export function CpuEngineKeeping() {
         checked={isInUse || kept.bytes !== null}
         disabled={kept.isBusy || isInUse}
         label={t('cpuEngine.label')}
+        labelHidden
         onCheckedChange={(keep) => void setKept(keep)}
       />
     </Field>

@@ -234,6 +234,18 @@ describe('formulas', () => {
   });
 });
 
+describe("a line's end", () => {
+  test('is one, also behind a list', () => {
+    const root = draw('按体重：\n- 中度：2 mg/kg\n- 深度：4 mg/kg\n只对罗库溴铵有效。');
+    expect(root.querySelectorAll('li')).toHaveLength(2);
+    const last = root.querySelectorAll('li')[1];
+    expect(last?.querySelectorAll('br')).toHaveLength(1);
+    expect(last?.textContent).toMatch(/^深度：4 mg\/kg\n只对罗库溴铵有效。\n*$/);
+    cleanup();
+    expect(draw('第一行\n第二行').querySelectorAll('br')).toHaveLength(1);
+  });
+});
+
 describe('toPlainText', () => {
   test('keeps what a reader of plain text needs', () => {
     const text =
