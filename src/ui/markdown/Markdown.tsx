@@ -22,6 +22,7 @@ import { isDrawable, MAX_DRAWN } from './limits.ts';
 import { useLinkGuard } from './linkContext.ts';
 import { neutralise } from './neutralise.ts';
 import { cutAt, PlainText } from './PlainText.tsx';
+import { remarkUnbroken } from './unbroken.ts';
 import { parseOpenableUrl } from './url.ts';
 import styles from './markdown.module.css';
 
@@ -97,7 +98,7 @@ class DrawnOrPlain extends Component<{ readonly text: string; readonly children:
   }
 }
 
-const answerPlugins = [...remarkPlugins, remarkCitations];
+const answerPlugins = [...remarkPlugins, remarkUnbroken, remarkCitations];
 
 const ELEMENTS = [
   ...[

@@ -115,7 +115,7 @@ describe('model text is inert', () => {
   });
 
   test('HTML is shown as the text it is, and comparisons stay whole', () => {
-    expect(draw('血钾 <6.0 mmol/L 且 <b>注意</b>').textContent).toBe('血钾 <6.0 mmol/L 且 <b>注意</b>');
+    expect(draw('血钾 <6.0 mmol/L 且 <b>注意</b>').textContent).toBe('血钾 <6.0\u00A0mmol/L 且 <b>注意</b>');
   });
 
   test('a picture is its description', () => {
@@ -234,13 +234,22 @@ describe('formulas', () => {
   });
 });
 
+describe('figures', () => {
+  test('stay on one line with their units; copies have plain spaces', () => {
+    const text = '丹曲林 2.5 mg/kg，**0.05 µg/(kg·min)**，分 2 次；`5 mg`';
+    const root = draw(text);
+    expect(root.textContent).toContain('丹曲林 2.5\u00A0mg/kg，0.05\u00A0µg/(kg·min)，分 2 次；5 mg');
+    expect(toPlainText(text)).not.toContain('\u00A0');
+  });
+});
+
 describe("a line's end", () => {
   test('is one, also behind a list', () => {
     const root = draw('按体重：\n- 中度：2 mg/kg\n- 深度：4 mg/kg\n只对罗库溴铵有效。');
     expect(root.querySelectorAll('li')).toHaveLength(2);
     const last = root.querySelectorAll('li')[1];
     expect(last?.querySelectorAll('br')).toHaveLength(1);
-    expect(last?.textContent).toMatch(/^深度：4 mg\/kg\n只对罗库溴铵有效。\n*$/);
+    expect(last?.textContent).toMatch(/^深度：4\smg\/kg\n只对罗库溴铵有效。\n*$/);
     cleanup();
     expect(draw('第一行\n第二行').querySelectorAll('br')).toHaveLength(1);
   });
