@@ -104,7 +104,7 @@ describe('documents', () => {
       )
       .not.toContain('周三下午');
     await search(page, '');
-    expect(await listed(page).count()).toBe(4);
+    await expect.poll(() => listed(page).count()).toBe(4);
     await page.getByRole('button', { name: '删除 通知.txt' }).click();
     await page.getByRole('button', { name: '删除', exact: true }).click();
     await expect.poll(() => listed(page).count()).toBe(3);
