@@ -37,12 +37,13 @@ const cpuEngineUrls = manifest
 precache(manifest.filter(({ url }) => !isCpuEngine(url)) as PrecacheEntry[]);
 cleanupOutdatedCaches();
 
-/** Fetches what is missing of it; what an earlier version kept goes. */
+/** Fetches what is missing of it. */
 async function keepCpuEngine(): Promise<void> {
   const cache = await caches.open(CPU_ENGINE_CACHE);
   for (const url of cpuEngineUrls) if (!(await cache.match(url))) await cache.add(url);
 }
 
+/** What an earlier version of the page kept goes once that version does. */
 async function dropEarlierCpuEngines(): Promise<void> {
   const cache = await caches.open(CPU_ENGINE_CACHE);
   for (const request of await cache.keys())

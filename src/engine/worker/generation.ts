@@ -43,15 +43,18 @@ export class GenerationSession {
       return await this.#generate(request, context);
     } catch (error) {
       // A forward that failed half way leaves the KV cache in doubt: begin from nothing next time.
-      this.#cached.length = 0;
-      this.#model.truncate(0);
+      this.#emptyCache();
       throw error;
     }
   }
 
-  #forget(): void {
+  #emptyCache(): void {
     this.#cached.length = 0;
     this.#model.truncate(0);
+  }
+
+  #forget(): void {
+    this.#emptyCache();
     this.#conversation.forget();
     this.#chunkTokens = CHUNK_TOKENS_START;
   }
