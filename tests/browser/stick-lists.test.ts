@@ -4,8 +4,10 @@
  */
 import { mkdtemp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
+import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
+import { Language, Parser, type Tree } from '@vscode/tree-sitter-wasm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pack } from '../../src/server/pack.mjs';
 import { createPageServer, listen } from '../../src/server/serve.mjs';
@@ -85,6 +87,25 @@ describe('the starters', () => {
   });
 });
 
+/** Cmdlets of Windows PowerShell 5.1 that the server may use: those it uses were looked up in its reference. */
+const CMDLETS =
+  'Get-Content Get-Item New-Object Split-Path Start-Process Where-Object ForEach-Object Write-Host'.split(
+    ' ',
+  );
+
+/** Parses as the editors do that colour PowerShell: no PowerShell is needed for it. */
+async function powershellParser(): Promise<(code: string) => Tree> {
+  const grammars = path.dirname(createRequire(import.meta.url).resolve('@vscode/tree-sitter-wasm'));
+  await Parser.init({ locateFile: (name: string) => path.join(grammars, name) });
+  const parser = new Parser();
+  parser.setLanguage(await Language.load(path.join(grammars, 'tree-sitter-powershell.wasm')));
+  return (code) => {
+    const tree = parser.parse(code);
+    if (!tree) throw new Error('the parser gave no tree');
+    return tree;
+  };
+}
+
 describe('for Windows PowerShell 5.1', () => {
   test('the script has a byte order mark, so that its Chinese is read, and ends its lines as Windows does', async () => {
     const text = await source('serve.ps1');
@@ -96,13 +117,36 @@ describe('for Windows PowerShell 5.1', () => {
     expect(command).toContain('powershell -NoProfile -ExecutionPolicy Bypass -File "%~dp0server\\serve.ps1"');
   });
 
-  test('the script has none of the operators that came with PowerShell 7', async () => {
-    const code = (await source('serve.ps1')).replace(/#.*$|'[^'\n]*'|"[^"\n]*"/gm, '');
-    expect(code).not.toMatch(/&&|\|\||\?\?|\?\.|\?\[|\s\?\s.+:/);
+  test('the script is one that version 5.1 can read: no error, and none of the operators of version 7', async () => {
+    const parse = await powershellParser();
+    const cannotBeRead = (code: string) => {
+      const { rootNode } = parse(code);
+      return rootNode.hasError || rootNode.descendantsOfType('pipeline_chain_tail').length > 0;
+    };
+    for (const code of [
+      'if ($a { 1 }',
+      '$a ? 1 : 2',
+      '$a ?? 1',
+      '${a}?.b',
+      '$a?.b',
+      'Get-Item a && Get-Item b',
+      'a || b',
+    ])
+      expect(cannotBeRead(code), code).toBe(true);
+    expect(cannotBeRead('if ($a) { 1 }')).toBe(false);
+    expect(cannotBeRead((await source('serve.ps1')).slice(1))).toBe(false);
+  });
+
+  test('the script calls nothing but cmdlets of version 5.1 and its own functions', async () => {
+    const { rootNode } = (await powershellParser())((await source('serve.ps1')).slice(1));
+    const named = (type: string) => new Set(rootNode.descendantsOfType(type).map((node) => node?.text));
+    const functions = named('function_name');
+    expect(functions.size).toBeGreaterThan(0);
+    for (const name of named('command_name')) expect([...CMDLETS, ...functions]).toContain(name);
   });
 
   test('files are named literally: a folder may be called "hypnos [1]"', async () => {
-    for (const [line] of (await source('serve.ps1')).matchAll(/^.*Get-Content.*$/gm))
+    for (const [line] of (await source('serve.ps1')).matchAll(/^.*Get-(?:Content|Item).*$/gm))
       expect(line).toContain('-LiteralPath');
   });
 

@@ -39,6 +39,15 @@ function Send-Refusal($context, [int]$status, [string]$message) {
     if ($context.Request.HttpMethod -eq 'HEAD') { $response.Close() } else { $response.Close($bytes, $false) }
 }
 
+# A link could lead out of the folder. Synced and deduplicated files are reparse points as well, but no links.
+function Test-Link([string]$file) {
+    while ($file.Length -gt $page.Length) {
+        if ((Get-Item -LiteralPath $file -Force).LinkType -in 'SymbolicLink', 'Junction') { return $true }
+        $file = [IO.Path]::GetDirectoryName($file)
+    }
+    return $false
+}
+
 # Answers one request; returns the copy that goes on, or nothing.
 function Start-Answer($context) {
     $request, $response = $context.Request, $context.Response
@@ -53,7 +62,7 @@ function Start-Answer($context) {
     if ($path -eq '/') { $path = '/index.html' }
     try { $file = [IO.Path]::GetFullPath([IO.Path]::Combine($page, $path.TrimStart('/', '\'))) } catch { $file = '' }
     $inside = $file.StartsWith($page + [IO.Path]::DirectorySeparatorChar, [StringComparison]::Ordinal)
-    if (-not $inside -or -not [IO.File]::Exists($file)) { Send-Refusal $context 404 'Not found.'; return }
+    if (-not $inside -or -not [IO.File]::Exists($file) -or (Test-Link $file)) { Send-Refusal $context 404 'Not found.'; return }
     $type = $types[[IO.Path]::GetExtension($file).TrimStart('.')]
     $response.ContentType = if ($type) { $type } else { 'application/octet-stream' }
     # Files under assets/ are named by their content.
