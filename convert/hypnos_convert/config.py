@@ -65,9 +65,17 @@ class Thresholds(Section):
     friendliness: Score = 5
 
 
+class GivenRecords(Section):
+    """Records made elsewhere: ``id``, ``instruction``, ``output``, optionally ``input`` and ``writer``."""
+
+    path: RunPath = Field(description="JSONL file, or folder searched for *.jsonl")
+    writer: str = Field(min_length=1, description="model that wrote those without a writer of their own; rates none")
+
+
 class FilterConfig(Section):
     """Cross-filtering: LLMs other than the writer score each record."""
 
+    records: GivenRecords | None = Field(None, description="what is filtered; none: what generate made")
     raters: list[str] = Field(min_length=1, description="endpoints by name")
     raters_per_record: int = Field(2, ge=1)
     least_ratings: int = Field(1, ge=1, description="with fewer valid ratings a record is undecided")
@@ -240,8 +248,9 @@ class RunConfig(Section):
             if len(set(names)) < len(names):
                 raise ValueError(f"{place}: a name occurs twice")
         if self.filter:
-            for writer in writers:
-                others = [name for name in raters if endpoints[name].model != endpoints[writer].model]
+            given = {self.filter.records.writer: self.filter.records.writer} if self.filter.records else {}
+            for writer, model in {**{name: endpoints[name].model for name in writers}, **given}.items():
+                others = [name for name in raters if endpoints[name].model != model]
                 if len(others) < self.filter.raters_per_record:
                     raise ValueError(
                         f"filter.raters: what {writer} writes needs {self.filter.raters_per_record} rater(s) of "
@@ -249,6 +258,8 @@ class RunConfig(Section):
                     )
             if self.filter.least_ratings > self.filter.raters_per_record:
                 raise ValueError("filter.least_ratings: more than filter.raters_per_record")
+        if self.filter and self.filter.records and self.generate:
+            raise ValueError("give either generate or filter.records")
         from_filter = self.train and any(source.from_filter for phase in self.train.phases for source in phase.data)
         if from_filter and self.filter is None:
             raise ValueError("train: from_filter needs a filter section")

@@ -118,6 +118,11 @@ def numbered_lines(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]
         yield number, value
 
 
+def record_files(path: Path) -> list[Path]:
+    """The file itself, or all ``*.jsonl`` below a folder, in the order of their names."""
+    return sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]
+
+
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """All objects of a JSONL file.
 

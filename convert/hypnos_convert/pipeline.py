@@ -30,7 +30,7 @@ from .filter.stage import (
 )
 from .generate import prompts
 from .generate.stage import generate
-from .generate.tasks import GeneratedTask, read_tasks
+from .generate.tasks import GeneratedTask, GivenTask, RatedTask, read_tasks
 from .progress import Progress
 from .runs import STAGES, Run
 
@@ -101,9 +101,10 @@ def run_generate(config: RunConfig, run: Run) -> None:
 
 def run_filter(config: RunConfig, run: Run) -> None:
     section = _section(config, "filter")
-    records = run.require("generate", RECORDS)
+    given = section.records
+    records = given.path if given else run.require("generate", RECORDS)
     settings = {
-        **section.model_dump(mode="json", exclude={"benchmark"}),
+        **section.model_dump(mode="json", exclude={"benchmark": True, "records": {"path"}}),
         "raters": _identity(config, section.raters),
         "prompts": RATING_PROMPTS,
     }
@@ -111,7 +112,9 @@ def run_filter(config: RunConfig, run: Run) -> None:
     with run.stage("filter", settings, inputs) as work:
         if work is None:
             return
-        tasks: list[GeneratedTask] = read_tasks(records, GeneratedTask)
+        tasks: list[RatedTask] = (
+            read_tasks(records, GivenTask, writer=given.writer) if given else read_tasks(records, GeneratedTask)
+        )
         # Before anything is paid for.
         found = check_contamination(tasks, section, work.folder)
         if found:

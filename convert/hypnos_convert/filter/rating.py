@@ -12,7 +12,7 @@ from ..config import ASPECTS, RunConfig
 from ..endpoint import Message
 from ..errors import InputError
 from ..generate.prompts import find_object
-from ..generate.tasks import GeneratedTask
+from ..generate.tasks import RatedTask
 
 VERSION = "cross-filter-zh/1"
 
@@ -56,7 +56,7 @@ class Rating(BaseModel):
     key: str = ""
 
 
-def rating_prompt(task: GeneratedTask) -> list[Message]:
+def rating_prompt(task: RatedTask) -> list[Message]:
     """Ask for the five scores as JSON; what is rated is marked as data, for it may contain instructions."""
     rubric = "\n".join(f"- {aspect}：{_RUBRIC[aspect]}。" for aspect in ASPECTS)
     form = ", ".join(f'"{aspect}": 0' for aspect in ASPECTS)
@@ -106,19 +106,18 @@ def parse_scores(text: str) -> AspectScores:
         raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
 
 
-def raters_of(task: GeneratedTask, config: RunConfig) -> list[str]:
+def raters_of(task: RatedTask, config: RunConfig) -> list[str]:
     """Names of the raters of a record: of another model than wrote any part of it, rotated by its id.
 
     Raises:
         InputError: too few of them.
     """
     assert config.filter is not None
-    writers = {task.instruction_by.model, task.input_by.model, task.output_by.model}
-    able: Sequence[str] = [name for name in config.filter.raters if config.endpoint(name).model not in writers]
+    able: Sequence[str] = [name for name in config.filter.raters if config.endpoint(name).model not in task.models]
     wanted = config.filter.raters_per_record
     if len(able) < wanted:
         raise InputError(
-            f"filter.raters: record {task.id}, written by {', '.join(sorted(writers))}, needs {wanted} rater(s) of "
+            f"filter.raters: record {task.id}, written by {', '.join(sorted(task.models))}, needs {wanted} rater(s) of "
             f"another model, found {len(able)}"
         )
     start = int(hashlib.sha256(task.id.encode()).hexdigest(), 16) % len(able)

@@ -65,7 +65,7 @@ def html_report(judged: Sequence[Judged], settings: FilterConfig) -> str:
     """The page; all texts of records are escaped."""
     counts = count_outcomes(judged)
     reasons = Counter(_kind(reason) for one in judged for reason in one.verdict.reasons)
-    writers: Counter[tuple[str, str]] = Counter((one.task.output_by.endpoint, one.verdict.outcome) for one in judged)
+    writers: Counter[tuple[str, str]] = Counter((one.task.writer, one.verdict.outcome) for one in judged)
     names = sorted({writer for writer, _ in writers})
     thresholds = settings.thresholds.model_dump()
     parts = [

@@ -12,7 +12,7 @@ from typing import Any
 from ..config import FilterConfig, RunConfig
 from ..endpoint import Client, Ledger, MalformedReply, open_clients
 from ..errors import InputError
-from ..generate.tasks import GeneratedTask
+from ..generate.tasks import RatedTask
 from ..progress import Progress
 from .benchmark import read_questions
 from .rating import RESPONSE_FORMAT, Rating, parse_scores, raters_of, rating_prompt
@@ -24,7 +24,7 @@ from .verdict import Verdict, decide
 class Judged:
     """A record with its ratings and what became of it."""
 
-    task: GeneratedTask
+    task: RatedTask
     ratings: list[Rating]
     verdict: Verdict
 
@@ -48,7 +48,7 @@ class ContaminationError(InputError):
         )
 
 
-def check_contamination(tasks: Sequence[GeneratedTask], settings: FilterConfig, file: Path) -> list[dict[str, Any]]:
+def check_contamination(tasks: Sequence[RatedTask], settings: FilterConfig, file: Path) -> list[dict[str, Any]]:
     """Pairs of record and benchmark item whose questions are alike; empty without a benchmark.
 
     Raises:
@@ -72,7 +72,7 @@ def check_contamination(tasks: Sequence[GeneratedTask], settings: FilterConfig, 
     return found
 
 
-async def rate(config: RunConfig, tasks: Sequence[GeneratedTask], ledger: Ledger, progress: Progress) -> list[Judged]:
+async def rate(config: RunConfig, tasks: Sequence[RatedTask], ledger: Ledger, progress: Progress) -> list[Judged]:
     """Ratings and verdicts of all records, in their order.
 
     Raises:
@@ -85,7 +85,7 @@ async def rate(config: RunConfig, tasks: Sequence[GeneratedTask], ledger: Ledger
     async with open_clients(map(config.endpoint, settings.raters), ledger) as clients:
         with progress.count("ratings", sum(map(len, raters.values()))) as bar:
 
-            async def one(task: GeneratedTask, rater: str) -> Rating:
+            async def one(task: RatedTask, rater: str) -> Rating:
                 rating = await _rating(clients[rater], task, settings)
                 bar.update(1)
                 return rating
@@ -99,7 +99,7 @@ async def rate(config: RunConfig, tasks: Sequence[GeneratedTask], ledger: Ledger
     return judged
 
 
-async def _rating(client: Client, task: GeneratedTask, settings: FilterConfig) -> Rating:
+async def _rating(client: Client, task: RatedTask, settings: FilterConfig) -> Rating:
     name, model = client.settings.name, client.settings.model
     parameters = {**settings.parameters, **client.settings.parameters}
     if settings.structured:

@@ -8,23 +8,33 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ..errors import InputError
-from ..journal import read_lines
+from ..journal import read_lines, record_files
 from ..taxonomy import CATEGORIES, FORMS
 
 PROVENANCE = "llm-written, not clinically reviewed"
 
 
-class Task(BaseModel):
+class Record(BaseModel):
     """An instruction with the case details it needs, if any, and its answer."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    id: str = Field(pattern=r"^[a-z]+-[a-z0-9_-]+$")
-    category: str
-    form: str
+    id: str = Field(min_length=1)
     instruction: str = Field(min_length=1)
     input: str = ""
     output: str = Field(min_length=1)
+
+    @property
+    def question(self) -> str:
+        return f"{self.instruction}\n{self.input}" if self.input else self.instruction
+
+
+class Task(Record):
+    """A record of this project: with its place in the taxonomy and where it comes from."""
+
+    id: str = Field(pattern=r"^[a-z]+-[a-z0-9_-]+$")
+    category: str
+    form: str
     provenance: str
 
     @field_validator("category")
@@ -40,10 +50,6 @@ class Task(BaseModel):
         if value not in FORMS:
             raise ValueError(f"unknown form {value!r}")
         return value
-
-    @property
-    def question(self) -> str:
-        return f"{self.instruction}\n{self.input}" if self.input else self.instruction
 
 
 class Authorship(BaseModel):
@@ -68,26 +74,57 @@ class GeneratedTask(Task):
     input_by: Authorship
     output_by: Authorship
 
+    @property
+    def writer(self) -> str:
+        """Endpoint that wrote the answer, for reports."""
+        return self.output_by.endpoint
 
-def read_tasks(path: Path, kind: type[Task] = Task) -> list[Any]:
-    """Read a JSONL file of tasks.
+    @property
+    def models(self) -> frozenset[str]:
+        """Models that wrote any part of it."""
+        return frozenset((self.instruction_by.model, self.input_by.model, self.output_by.model))
+
+
+class GivenTask(Record):
+    """A record made elsewhere; its other fields are kept as they are."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    writer: str = Field(min_length=1)
+
+    @property
+    def models(self) -> frozenset[str]:
+        """The model that wrote it."""
+        return frozenset((self.writer,))
+
+
+RatedTask = GeneratedTask | GivenTask
+"""What the filter takes."""
+
+
+def read_tasks(path: Path, kind: type[Record] = Task, **defaults: str) -> list[Any]:
+    """Read a JSONL file of tasks, or all below a folder.
+
+    Args:
+        defaults: fields of lines that lack them.
 
     Raises:
         InputError: unreadable, empty, a wrong line or a repeated id; the message gives file, line and field.
     """
-    tasks: list[Task] = []
+    tasks: list[Record] = []
     seen: set[str] = set()
-    for number, line in enumerate(read_lines(path), start=1):
-        try:
-            task = kind.model_validate(line)
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"]))
-            raise InputError(f"{path}: record {number}: {place}: {first['msg']}") from error
-        if task.id in seen:
-            raise InputError(f"{path}: record {number}: id {task.id} occurs twice")
-        seen.add(task.id)
-        tasks.append(task)
+    for file in record_files(path):
+        for number, line in enumerate(read_lines(file), start=1):
+            try:
+                task = kind.model_validate({**defaults, **line})
+            except ValidationError as error:
+                first = error.errors()[0]
+                place = ".".join(map(str, first["loc"]))
+                raise InputError(f"{file}: record {number}: {place}: {first['msg']}") from error
+            if task.id in seen:
+                raise InputError(f"{file}: record {number}: id {task.id} occurs twice")
+            seen.add(task.id)
+            tasks.append(task)
     if not tasks:
         raise InputError(f"{path}: no records in it")
     return tasks

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..config import DataSource, Phase
 from ..errors import InputError
-from ..journal import read_lines
+from ..journal import read_lines, record_files
 from .chat import Example
 
 
@@ -45,9 +45,8 @@ def read_examples(path: Path) -> list[Example]:
     Raises:
         InputError: nothing there, or a malformed record; the message gives file, line and field.
     """
-    files = sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]
     examples = []
-    for file in files:
+    for file in record_files(path):
         for number, record in enumerate(read_lines(file), start=1):
             asked, told = ("title", "text") if "title" in record else ("instruction", "output")
             for name in (asked, told):
