@@ -143,7 +143,7 @@ def test_lack_of_memory_is_told_in_one_line(tmp_path: Path) -> None:
 def test_the_recipes_that_ship_are_valid() -> None:
     config = load_config(RECIPES / "hypnos-7b.yaml")
     assert [phase.name for phase in config.train.phases] == ["general", "anaesthesia"]
-    for path in [*RECIPES.glob("*.yaml"), *RECIPES.glob("ablations/*.yaml")]:
+    for path in [*RECIPES.glob("*.yaml"), *RECIPES.glob("ablations/**/*.yaml")]:
         assert load_config(path).train.phases
     for path in (RECIPES / "accelerate").glob("*.yaml"):
         assert load_config_from_file(str(path)).num_processes > 1
