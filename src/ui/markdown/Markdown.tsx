@@ -10,6 +10,7 @@ import { Component, lazy, memo, Suspense, useContext, useMemo, useState, type Re
 import type { Element, ElementContent } from 'hast';
 import ReactMarkdown, { type Components } from 'react-markdown';
 import { useTranslation } from 'react-i18next';
+import { Figure } from '../components/Figure.tsx';
 import { Button, cx } from '../components/index.ts';
 import { splitBlocks } from './blocks.ts';
 import { CitationContext } from './citationContext.ts';
@@ -22,7 +23,7 @@ import { isDrawable, MAX_DRAWN } from './limits.ts';
 import { useLinkGuard } from './linkContext.ts';
 import { neutralise } from './neutralise.ts';
 import { cutAt, PlainText } from './PlainText.tsx';
-import { remarkUnbroken } from './unbroken.ts';
+import { FIGURE_ELEMENT, remarkUnbroken } from './unbroken.ts';
 import { parseOpenableUrl } from './url.ts';
 import styles from './markdown.module.css';
 
@@ -98,7 +99,7 @@ class DrawnOrPlain extends Component<{ readonly text: string; readonly children:
   }
 }
 
-const answerPlugins = [...remarkPlugins, remarkUnbroken, remarkCitations];
+const answerPlugins = [...remarkPlugins, remarkCitations, remarkUnbroken];
 
 const ELEMENTS = [
   ...[
@@ -119,6 +120,7 @@ const ELEMENTS = [
     'li',
   ],
   ...['h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'table', 'thead', 'tbody', 'tr', 'th', 'td'],
+  FIGURE_ELEMENT,
 ];
 
 const COMPONENTS: Components = {
@@ -137,6 +139,7 @@ const COMPONENTS: Components = {
       <Link href={href}>{children}</Link>
     ),
   img: ({ alt }) => <Picture alt={alt ?? ''} />,
+  [FIGURE_ELEMENT]: ({ children }) => <Figure>{children}</Figure>,
   input: ({ checked }) => <span className={styles.check}>{checked ? '☑' : '☐'}</span>,
   table: ({ children }) => <Table>{children}</Table>,
   pre: ({ node }) => <Preformatted node={node} />,

@@ -3,6 +3,7 @@ import { cleanup, fireEvent, render, screen } from '@testing-library/react';
 import fc from 'fast-check';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startI18n } from '../../../src/i18n/index.ts';
+import figureStyles from '../../../src/ui/components/Figure.module.css';
 import { LinkGuardContext } from '../../../src/ui/markdown/linkContext.ts';
 import { MAX_DRAWN } from '../../../src/ui/markdown/limits.ts';
 import Markdown from '../../../src/ui/markdown/Markdown.tsx';
@@ -115,7 +116,7 @@ describe('model text is inert', () => {
   });
 
   test('HTML is shown as the text it is, and comparisons stay whole', () => {
-    expect(draw('血钾 <6.0 mmol/L 且 <b>注意</b>').textContent).toBe('血钾 <6.0\u00A0mmol/L 且 <b>注意</b>');
+    expect(draw('血钾 <6.0 mmol/L 且 <b>注意</b>').textContent).toBe('血钾 <6.0 mmol/L 且 <b>注意</b>');
   });
 
   test('a picture is its description', () => {
@@ -235,11 +236,17 @@ describe('formulas', () => {
 });
 
 describe('figures', () => {
-  test('stay on one line with their units; copies have plain spaces', () => {
-    const text = '丹曲林 2.5 mg/kg，**0.05 µg/(kg·min)**，分 2 次；`5 mg`';
-    const root = draw(text);
-    expect(root.textContent).toContain('丹曲林 2.5\u00A0mg/kg，0.05\u00A0µg/(kg·min)，分 2 次；5 mg');
-    expect(toPlainText(text)).not.toContain('\u00A0');
+  const figures = (root: HTMLElement) =>
+    Array.from(root.querySelectorAll(`.${figureStyles['figure']}`), (element) => element.textContent);
+
+  test('stay on one line with their units, in Latin letters and in Chinese; the text is as it was written', () => {
+    const root = draw('丹曲林 2.5 mg/kg，**0.05 µg/(kg·min)**，每 2～3 小时一次[1]；第 2 步；`5 mg`');
+    expect(figures(root)).toEqual(['2.5 mg/kg', '0.05 µg/(kg·min)', '2～3 小时']);
+    expect(root.textContent).toBe('丹曲林 2.5 mg/kg，0.05 µg/(kg·min)，每 2～3 小时一次[1]；第 2 步；5 mg');
+  });
+
+  test('what only looks like one, and would widen the page, may break', () => {
+    expect(figures(draw(`5 ${'a'.repeat(400)}`))).toEqual([]);
   });
 });
 
