@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from .errors import InputError
-from .evaluate.asking import Tick, ask_requests
+from .evaluate.asking import ask_requests
 from .evaluate.statistics import Difference, paired_bootstrap
 from .evaluate.targets import Request, open_target
 from .inputs import Fields
 from .journal import read_numbered_lines
 from .manifest import MANIFEST_NAME
+from .progress import Progress
 from .runs import load_manifest
 from .smoke import MEASURES, Answer, combine
 
@@ -43,7 +44,7 @@ class Loss:
     differences: dict[str, Difference]
 
 
-def quantization_loss(run: Path, engine: str, cache: Path, tick: Tick = lambda _: None) -> Loss:
+def quantization_loss(run: Path, engine: str, cache: Path, progress: Progress) -> Loss:
     """Ask the package and compare.
 
     Args:
@@ -59,9 +60,11 @@ def quantization_loss(run: Path, engine: str, cache: Path, tick: Tick = lambda _
     limit = settings.integer("new_tokens", 1, 1 << 20)
     target = open_target(str(_package(run)), cache=cache, engine=engine)
     requests = [Request(answer.id, ({"role": "user", "content": answer.question},), limit) for answer in first]
+    with progress.count("answers", len(requests)) as bar:
+        replies = ask_requests(target, requests, cache, tick=bar.update)
     second = [
         Answer(asked.id, asked.question, asked.reference, said.text.strip(), said.finish_reason == "stop")
-        for asked, said in zip(first, ask_requests(target, requests, cache, tick=tick), strict=True)
+        for asked, said in zip(first, replies, strict=True)
     ]
     a, b = (np.array([answer.row for answer in answers], dtype=np.float64) for answers in (first, second))
     sizes = np.array([len(first)])

@@ -7,9 +7,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from tqdm import tqdm
-
 from ..errors import ConvertError
+from ..progress import Progress
 from ..quantization_loss import COMPARED, quantization_loss
 from .arguments import add_quiet_argument
 from .evaluate import add_answer_cache_argument, add_engine_argument
@@ -36,8 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    with tqdm(unit="answer", disable=True if args.quiet else None, leave=False) as bar:
-        loss = quantization_loss(args.folder, args.engine, args.answers_cache, bar.update)
+    loss = quantization_loss(args.folder, args.engine, args.answers_cache, Progress(quiet=args.quiet))
     if args.json:
         print(json.dumps(asdict(loss), ensure_ascii=False, indent=1))
     else:
