@@ -99,7 +99,7 @@ export function passagesOfCard(card: LibraryCard): readonly Passage[] {
       '评分项目',
       card.items.map(
         ({ label, options }) =>
-          `${label}：${options.map((option) => `${option.label} ${option.points} 分`).join('，')}`,
+          `${label}：${options.map((option) => `${option.label}（${option.points} 分）`).join('，')}`,
       ),
     );
   if (card.interpretation)
