@@ -114,7 +114,10 @@ describe('for Windows PowerShell 5.1', () => {
     const command = await readFile(path.join(folder, 'stick/start-windows.cmd'), 'utf8');
     expect(command).toMatch(/^@echo off\r\n/);
     expect(Array.from(command).every((character) => character.charCodeAt(0) < 128)).toBe(true);
-    expect(command).toContain('powershell -NoProfile -ExecutionPolicy Bypass -File "%~dp0server\\serve.ps1"');
+    expect(command).toContain(
+      // By its full name: a program of this name in the folder is not started.
+      '"%SystemRoot%\\System32\\WindowsPowerShell\\v1.0\\powershell.exe" -NoProfile -ExecutionPolicy Bypass -File "%~dp0server\\serve.ps1"',
+    );
   });
 
   test('the script is one that version 5.1 can read: no error, and none of the operators of version 7', async () => {

@@ -22,6 +22,7 @@ $listener = New-Object Net.HttpListener
 $listener.Prefixes.Add($address)
 try { $listener.Start() } catch {
     Write-Host "Port $Port cannot be used ($($_.Exception.Message)). If Hypnos already runs, open $address"
+    Write-Host '如网页打不开，请关闭另一个 Hypnos 窗口后重新启动。If the page does not open, close the other Hypnos window and start again.'
     exit 1
 }
 Write-Host "Hypnos: $address"
@@ -42,7 +43,9 @@ function Send-Refusal($context, [int]$status, [string]$message) {
 # A link could lead out of the folder. Synced and deduplicated files are reparse points as well, but no links.
 function Test-Link([string]$file) {
     while ($file.Length -gt $page.Length) {
-        if ((Get-Item -LiteralPath $file -Force).LinkType -in 'SymbolicLink', 'Junction') { return $true }
+        # Asked of reparse points only: version 5.1 cannot tell the type of other files, nor of any on a FAT stick.
+        if (([IO.File]::GetAttributes($file) -band [IO.FileAttributes]::ReparsePoint) -and
+            (Get-Item -LiteralPath $file -Force).LinkType -in 'SymbolicLink', 'Junction') { return $true }
         $file = [IO.Path]::GetDirectoryName($file)
     }
     return $false
@@ -84,7 +87,14 @@ try {
     while ($true) {
         # Short waits let Ctrl+C through and finished copies be closed.
         $wait = if ($copies.Count) { 10 } else { 250 }
-        if ($accepting.Wait($wait)) {
+        try { $came = $accepting.Wait($wait) } catch {
+            # A client that went away while it asked is no reason to stop.
+            if (-not $listener.IsListening) { throw }
+            [Threading.Thread]::Sleep(250)
+            $accepting = $listener.GetContextAsync()
+            continue
+        }
+        if ($came) {
             $context = $accepting.Result
             $accepting = $listener.GetContextAsync()
             try {
@@ -98,7 +108,7 @@ try {
             $copies.Remove($copy)
             $copy.Content.Dispose()
             # A browser that closed its connection leaves a copy that failed.
-            try { $copy.Response.Close() } catch { $copy.Response.Abort() }
+            try { $copy.Response.Close() } catch { try { $copy.Response.Abort() } catch { } }
         }
     }
 } finally {
