@@ -69,7 +69,7 @@ class GivenRecords(Section):
     """Records made elsewhere: ``id``, ``instruction``, ``output``, optionally ``input`` and ``writer``."""
 
     path: RunPath = Field(description="JSONL file, or folder searched for *.jsonl")
-    writer: str = Field(min_length=1, description="model that wrote those without a writer of their own; rates none")
+    writer: str = Field(min_length=1, description="model, or endpoint, that wrote those without a writer of their own")
 
 
 class FilterConfig(Section):
@@ -248,9 +248,10 @@ class RunConfig(Section):
             if len(set(names)) < len(names):
                 raise ValueError(f"{place}: a name occurs twice")
         if self.filter:
-            given = {self.filter.records.writer: self.filter.records.writer} if self.filter.records else {}
-            for writer, model in {**{name: endpoints[name].model for name in writers}, **given}.items():
-                others = [name for name in raters if endpoints[name].model != model]
+            given = [self.filter.records.writer] if self.filter.records else []
+            for writer in [*writers, *given]:
+                model = endpoints[writer].model if writer in endpoints else writer
+                others = [name for name in raters if endpoints[name].model not in (writer, model)]
                 if len(others) < self.filter.raters_per_record:
                     raise ValueError(
                         f"filter.raters: what {writer} writes needs {self.filter.raters_per_record} rater(s) of "

@@ -119,8 +119,11 @@ def numbered_lines(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]
 
 
 def record_files(path: Path) -> list[Path]:
-    """The file itself, or all ``*.jsonl`` below a folder, in the order of their names."""
-    return sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]
+    """The file itself, or all ``*.jsonl`` below a folder but hidden ones, in the order of their names."""
+    if not path.is_dir():
+        return [path]
+    files = path.rglob("*.jsonl")
+    return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(path).parts))
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

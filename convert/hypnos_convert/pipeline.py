@@ -104,7 +104,7 @@ def run_filter(config: RunConfig, run: Run) -> None:
     given = section.records
     records = given.path if given else run.require("generate", RECORDS)
     settings = {
-        **section.model_dump(mode="json", exclude={"benchmark": True, "records": {"path"}}),
+        **section.model_dump(mode="json", exclude={"benchmark": True, "records": {"path"} if given else True}),
         "raters": _identity(config, section.raters),
         "prompts": RATING_PROMPTS,
     }

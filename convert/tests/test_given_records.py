@@ -29,8 +29,8 @@ def record(number: int, **changes: Any) -> dict[str, Any]:
 
 
 def recipe(folder: Path, url: str, **changes: Any) -> Path:
-    endpoints = [{"name": name, "base_url": url, "model": name} for name in ("red", "blue", "green")]
-    section = {"records": {"path": "given", "writer": "red"}, "raters": ["red", "blue", "green"]}
+    endpoints = [{"name": name, "base_url": url, "model": f"m-{name}"} for name in ("red", "blue", "green", "grey")]
+    section = {"records": {"path": "given", "writer": "m-red"}, "raters": ["red", "blue", "green", "grey"]}
     path = folder / "recipe.yaml"
     path.write_text(yaml.safe_dump({"name": "given", "endpoints": endpoints, "filter": section, **changes}))
     return path
@@ -47,7 +47,13 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 def test_records_of_a_folder_are_rated_by_models_other_than_their_writers(tmp_path: Path) -> None:
     write_lines(tmp_path / "given" / "one.jsonl", [record(number, ward="3A") for number in range(12)])
-    write_lines(tmp_path / "given" / "two.jsonl", [record(number, writer="green") for number in range(12, 24)])
+    # A writer may be named as an endpoint, or stand in the fields of a generated record.
+    by = {"output_by": {"model": "m-blue"}}
+    two = [
+        record(number, writer="green", title="x") if number < 18 else record(number, **by) for number in range(12, 24)
+    ]
+    write_lines(tmp_path / "given" / "two.jsonl", two)
+    write_lines(tmp_path / "given" / ".hidden.jsonl", [record(1)])
     with OpenAIServer(scripted.answer) as server:
         assert main(["run", str(recipe(tmp_path, server.url)), "--folder", str(tmp_path / "run")]) == 0
         assert len(server.paid) == 48
@@ -55,9 +61,10 @@ def test_records_of_a_folder_are_rated_by_models_other_than_their_writers(tmp_pa
     assert len(found) == 24
     for line in found.values():
         raters = {rating["model"] for rating in line["ratings"]}
-        assert len(raters) == 2 and line["writer"] not in raters
-    assert found["本院-3"]["ward"] == "3A" and found["本院-3"]["writer"] == "red"
-    assert found["本院-20"]["writer"] == "green"
+        assert len(raters) == 2 and line["writer"] not in raters and f"m-{line['writer']}" not in raters
+        assert line.get("output_by", {}).get("model") not in raters
+    assert found["本院-3"]["ward"] == "3A" and found["本院-3"]["writer"] == "m-red"
+    assert found["本院-15"]["writer"] == "green"
     kept = read_examples(tmp_path / "run" / "filter" / "kept.jsonl")
     assert kept and all(found[example.id]["output"] == example.answer for example in kept)
 
@@ -79,8 +86,9 @@ def test_what_was_filtered_can_be_filtered_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("records", "changes", "message"),
     [
-        ([record(1), record(1)], {}, "one.jsonl: record 2: id 本院-1 occurs twice"),
+        ([record(1), record(1)], {}, "one.jsonl: record 2: id '本院-1' occurs twice"),
         ([record(1), record(2, output="")], {}, "one.jsonl: record 2: output: String should have at least 1 character"),
+        ([record(1, output=" ")], {}, "one.jsonl: record 1: output: String should match"),
         ([record(1, writer=None)], {}, "one.jsonl: record 1: writer: Input should be a valid string"),
         ([record(1, id=7)], {}, "one.jsonl: record 1: id: Input should be a valid string"),
         ([], {}, "given: no records in it"),
@@ -106,7 +114,8 @@ def test_unsuitable_records_are_named_and_nobody_is_asked(
         assert main(["filter", str(file), "--folder", str(tmp_path / "run")]) == 3
         assert not server.paid
     told = capsys.readouterr().err
-    assert message in told.strip().splitlines()[-1]
+    lines = [line for line in told.splitlines() if line != "filter ..."]
+    assert len(lines) == 1 and message in lines[0]
 
 
 def test_the_ablation_of_filtering_needs_no_endpoint(tmp_path: Path) -> None:

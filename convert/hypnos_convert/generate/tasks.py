@@ -20,9 +20,9 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str = Field(min_length=1)
-    instruction: str = Field(min_length=1)
+    instruction: str = Field(min_length=1, pattern=r"\S")
     input: str = ""
-    output: str = Field(min_length=1)
+    output: str = Field(min_length=1, pattern=r"\S")
 
     @property
     def question(self) -> str:
@@ -94,8 +94,10 @@ class GivenTask(Record):
 
     @property
     def models(self) -> frozenset[str]:
-        """The model that wrote it."""
-        return frozenset((self.writer,))
+        """The models that wrote it: those of generated records stand in their ``..._by`` fields."""
+        fields = self.model_extra or {}
+        authors = [fields.get(f"{part}_by") for part in ("instruction", "input", "output")]
+        return frozenset((self.writer, *(str(by["model"]) for by in authors if isinstance(by, dict) and "model" in by)))
 
 
 RatedTask = GeneratedTask | GivenTask
@@ -122,7 +124,7 @@ def read_tasks(path: Path, kind: type[Record] = Task, **defaults: str) -> list[A
                 place = ".".join(map(str, first["loc"]))
                 raise InputError(f"{file}: record {number}: {place}: {first['msg']}") from error
             if task.id in seen:
-                raise InputError(f"{file}: record {number}: id {task.id} occurs twice")
+                raise InputError(f"{file}: record {number}: id {task.id!r} occurs twice")
             seen.add(task.id)
             tasks.append(task)
     if not tasks:

@@ -48,7 +48,8 @@ def read_examples(path: Path) -> list[Example]:
     examples = []
     for file in record_files(path):
         for number, record in enumerate(read_lines(file), start=1):
-            asked, told = ("title", "text") if "title" in record else ("instruction", "output")
+            is_passage = "title" in record and "instruction" not in record
+            asked, told = ("title", "text") if is_passage else ("instruction", "output")
             for name in (asked, told):
                 if not isinstance(record.get(name), str) or not record[name].strip():
                     raise InputError(f"{file}: record {number}: {name}: expected a text that is not empty")

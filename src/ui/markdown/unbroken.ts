@@ -6,7 +6,7 @@ import { splitFigures } from '../components/figures.ts';
 export const FIGURE_ELEMENT = 'span';
 
 /** What is longer would widen the page, and is no figure that anybody doses by. */
-const MOST_CHARACTERS = 32;
+const MOST_CHARACTERS = 22;
 const NOTHING_TO_BREAK = /^[\d.,]+$/u;
 
 export function remarkUnbroken() {
