@@ -73,7 +73,7 @@ describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
     await page.setViewportSize({ width: 1280, height: 800 });
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     await open();
-    await page.waitForTimeout(300); // opening ends
+    await settled(page); // opening, and the change of colours, end
     expect(await offences(page)).toEqual([]);
     await page.keyboard.press('Escape');
     await page.keyboard.press('Escape');
@@ -89,8 +89,21 @@ describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
     expect(await offences(page)).toEqual([]);
     await page.getByRole('button', { name: '打开侧栏' }).click();
     await page.getByRole('dialog', { name: '侧栏' }).waitFor();
-    await page.waitForTimeout(300);
+    await settled(page);
     expect(await offences(page)).toEqual([]);
     await page.keyboard.press('Escape');
   });
 });
+
+/** Resolves when what moves has come to rest, but for what moves forever. */
+async function settled(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    const frame = () => new Promise(requestAnimationFrame);
+    await frame();
+    await frame(); // changed styles have begun their transitions
+    const ending = document
+      .getAnimations()
+      .filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity);
+    await Promise.allSettled(ending.map(({ finished }) => finished));
+  });
+}
