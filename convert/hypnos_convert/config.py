@@ -250,8 +250,8 @@ class RunConfig(Section):
         if self.filter:
             given = [self.filter.records.writer] if self.filter.records else []
             for writer in [*writers, *given]:
-                model = endpoints[writer].model if writer in endpoints else writer
-                others = [name for name in raters if endpoints[name].model not in (writer, model)]
+                own = self.models_named(writer)
+                others = [name for name in raters if endpoints[name].model not in own]
                 if len(others) < self.filter.raters_per_record:
                     raise ValueError(
                         f"filter.raters: what {writer} writes needs {self.filter.raters_per_record} rater(s) of "
@@ -265,6 +265,10 @@ class RunConfig(Section):
         if from_filter and self.filter is None:
             raise ValueError("train: from_filter needs a filter section")
         return self
+
+    def models_named(self, writer: str) -> set[str]:
+        """Models that a writer's name may stand for: the model of that name, and that of an endpoint of that name."""
+        return {writer, *(endpoint.model for endpoint in self.endpoints if endpoint.name == writer)}
 
     def endpoint(self, name: str) -> EndpointSettings:
         return next(endpoint for endpoint in self.endpoints if endpoint.name == name)

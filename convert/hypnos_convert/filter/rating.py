@@ -113,8 +113,7 @@ def raters_of(task: RatedTask, config: RunConfig) -> list[str]:
         InputError: too few of them.
     """
     assert config.filter is not None
-    # A given record may name its writer as an endpoint.
-    writers = task.models | {endpoint.model for endpoint in config.endpoints if endpoint.name in task.models}
+    writers = set().union(*map(config.models_named, task.models))
     able: Sequence[str] = [name for name in config.filter.raters if config.endpoint(name).model not in writers]
     wanted = config.filter.raters_per_record
     if len(able) < wanted:
